@@ -84,6 +84,14 @@ KINDS: Mapping[str, ObjectKind] = {
         "apps", {"CAN_USE": "Can use the app", _MANAGER: "Can do anything with the app"}
     ),
     "dashboards": ObjectKind("dashboard", _FILES),
+    "experiments": ObjectKind(
+        "mlflowExperiment",
+        {
+            "CAN_READ": "Can view the experiment",
+            "CAN_EDIT": "Can view the experiment, and log runs in it",
+            _MANAGER: "Can do anything with the experiment",
+        },
+    ),
     "directories": ObjectKind("directory", _FILES),
     "files": ObjectKind("file", _FILES),
     "notebooks": ObjectKind("notebook", _FILES),

@@ -10,6 +10,7 @@ from pathlib import Path
 from .api.auth import AuthEndpoints
 from .api.catalog_tree import CatalogTree
 from .api.dbfs import DbfsEndpoints
+from .api.experiments import ExperimentEndpoints
 from .api.grants import Grants
 from .api.jobs import JobEndpoints
 from .api.kept_objects import KeptObjects
@@ -107,6 +108,7 @@ class WorkspaceService:
         objects = self._objects
         warehouses = WarehouseEndpoints(registry, objects, self._host)
         others = OtherObjectEndpoints(objects, user, self._clock)
+        experiments = ExperimentEndpoints(objects, user, self._clock)
         volume_folder = Folder(folder.volumes, folder.unfinished)
         tree = CatalogTree(
             self.runner,
@@ -125,12 +127,14 @@ class WorkspaceService:
             PipelineEndpoints(self._pipelines).routes,
             warehouses.routes,
             others.routes,
+            experiments.routes,
             PermissionEndpoints(
                 registry,
                 self._unit_of_work,
                 {
                     "apps": others.find_app,
                     "dashboards": others.find_dashboard,
+                    "experiments": experiments.find,
                     "pipelines": self._pipelines.find,
                     "sql/warehouses": warehouses.find,
                 },
