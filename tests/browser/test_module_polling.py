@@ -64,6 +64,38 @@ def test_watch_runs_that_polls_follows_the_others_after_an_error_of_one(
     assert len(read_calls(page)["errors"]) == 1
 
 
+#: Bytes of a query that gunicorn accepts: with the rest of its line, the request has 4,094.
+MAX_QUERY = 4_060
+
+
+def test_watch_runs_whose_states_do_not_fit_into_a_url_reports_each_once(
+    make_app: MakeApp, serve: Serve, open_page: OpenPage, run_gate: RunGate
+) -> None:
+    app = with_page(make_app(jobs={(key := "k" * 60): {"of": "never"}}))
+    polls: list[int] = []
+
+    @app.before_request
+    def limit_url() -> None:
+        if len(request.query_string) > MAX_QUERY:
+            abort(414)
+        if "poll" in request.args:
+            polls.append(len(request.query_string))
+
+    client = app.test_client()
+    urls = [client.post(f"/api/jobs/{key}/run").headers["Location"] for _ in range(36)]
+    page = open_page(f"{serve(app)}/page")
+    page.clock.install()
+    paths = [url.removeprefix("http://localhost") for url in urls]
+    watch(page, start_gated(page, run_gate), *paths, hide="EventSource")
+    wait_for_outcome(page, "running")
+    page.clock.run_for(6_000)
+    wait_until(lambda: len(polls) > 1 or read_calls(page)["errors"], "the second poll")
+    assert read_calls(page)["errors"] == []
+    run_gate.open()
+    run_clock_until_end(page)
+    assert [job for job, _ in read_calls(page)["outcomes"]].count(key) == len(urls)
+
+
 #: Breaks the connection in the middle of the second response that a page reads.
 CUT = """
 () => {

@@ -17,6 +17,9 @@ const MIN_SHORT_STREAMS = 2; // in a row
 /** After this time, a hidden page gives its connection back: over HTTP/1.1, a browser has six for all its tabs. */
 const HIDDEN_MS = 10_000;
 
+/** Longer URLs are not sent: gunicorn refuses them beyond 4,094 bytes with the method and the version. */
+const MAX_URL_LENGTH = 4_000;
+
 const POLL_INTERVAL_MS = 5_000;
 const MAX_STREAM_FAILURES = 2;
 
@@ -195,8 +198,12 @@ export class Watch {
 
   /** Return the current state as events of a stream; none if nothing has changed. */
   async #fetchEvents() {
-    const response = await request(this.#buildUrl({ poll: "1" }), {
-      headers: { Accept: "text/event-stream" },
+    const url = this.#buildUrl({ poll: "1" });
+    /** @type {Record<string, string>} */
+    const headers = { Accept: "text/event-stream" };
+    if (this.#lastId && !url.includes("lastEventId=")) headers["Last-Event-ID"] = this.#lastId;
+    const response = await request(url, {
+      headers,
       cache: "no-store",
       signal: this.#abort.signal,
       fetch: this.fetch,
@@ -206,9 +213,18 @@ export class Watch {
     return parseEvents(await readText(response, this.#abort.signal));
   }
 
-  /** @param {Record<string, string>} query */
+  /**
+   * Return the URL with the id of the last event, if that fits: the states of many runs are long.
+   * @param {Record<string, string>} query
+   */
   #buildUrl(query) {
-    const parameters = new URLSearchParams(this.#lastId ? { ...query, lastEventId: this.#lastId } : query).toString();
+    const url = this.#addQuery({ ...query, lastEventId: this.#lastId });
+    return this.#lastId && url.length <= MAX_URL_LENGTH ? url : this.#addQuery(query);
+  }
+
+  /** @param {Record<string, string>} query */
+  #addQuery(query) {
+    const parameters = new URLSearchParams(query).toString();
     return parameters ? `${this.url}${this.url.includes("?") ? "&" : "?"}${parameters}` : this.url;
   }
 
