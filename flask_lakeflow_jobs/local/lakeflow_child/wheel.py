@@ -37,18 +37,19 @@ def run_wheel(payload: dict[str, Any], dbutils: DBUtils) -> None:
     if entry_points:
         entry_points[0].load()()
         return
-    module_name, function_name = find_declared_entry_point(payload["libraries"], package, name) or (
-        package.replace("-", "_"),
-        name,
-    )
+    declared = find_declared_entry_point(payload["libraries"], package, name)
+    module_name, function_name = declared or (package.replace("-", "_"), name)
     function = getattr(_import_or_none(module_name), function_name, None)
     if function is None and payload["missing_libraries"]:
         raise ModuleNotFoundError(f"No package named {package!r}", name=package)
     if function is None:
+        missing = f"there is no function {function_name!r} in a module {module_name!r}"
         raise AttributeError(
-            f"The package {package!r} has no entry point {name!r}, and there is no function "
-            f"{function_name!r} in a module {module_name!r}. Name an entry point that its project "
-            "declares."
+            f"Correct the entry point {name!r} that the project of {package!r} declares, or write "
+            f"the function: {missing}."
+            if declared
+            else f"The package {package!r} has no entry point {name!r}, and {missing}. Name an "
+            "entry point that its project declares."
         )
     function()
 

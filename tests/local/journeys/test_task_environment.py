@@ -40,6 +40,15 @@ def test_unbuilt_wheel_is_imported_from_its_project(serve: Serve) -> None:
     assert output.logs == "1.2\nsold\n", output.error
 
 
+def test_declared_entry_point_without_a_function_is_named_first(serve: Serve) -> None:
+    files = {"pyproject.toml": PROJECT.replace(":run", ":main"), **MODULE}
+    client = serve({"etl": {"tasks": [wheel()]}}, files)
+    assert client.outputs(client.run("etl"))["main"].error == (
+        "AttributeError: Correct the entry point 'go' that the project of 'my-shop' declares, or "
+        "write the function: there is no function 'main' in a module 'shop.main'."
+    )
+
+
 def test_wheel_task_that_lists_no_wheel_runs_the_project_of_its_package(serve: Serve) -> None:
     # The image of its cluster contains the package, or a library of its cluster does.
     client = serve({"etl": {"tasks": [wheel()]}}, {"pyproject.toml": PROJECT, **MODULE})
