@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -10,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from ..lakeflow_child.spark.session.sail import MOUNTS
 from ..programs import POLL_SECONDS, Stopped
 from .bundle_catalogs import (
     BUILT_IN_CATALOGS,
@@ -73,6 +75,7 @@ class Spark:
                 raise Stopped
         try:
             run_id = payload["run"]["multitaskParentRunId"]
+            environment = {**environment, MOUNTS: json.dumps(payload.get("mounts", {}))}
             listener = self._ensure(run_id, named, environment, is_stopped)
         except (OSError, SparkUnavailable) as error:
             return {"LAKEFLOW_LOCAL_SPARK_ERROR": str(error)}

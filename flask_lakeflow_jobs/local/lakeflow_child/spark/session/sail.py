@@ -10,10 +10,13 @@ import uuid
 from typing import Any
 
 from ...supervisor import supervise
+from ...workspace_paths import WorkspacePaths
 from ..language.sql_names import CATALOG_NAME
 
 #: The file with the port at which tasks ask for catalogs.
 PORT_FILE = "catalogs.port"
+#: The variable with the local folders by their paths in the workspace, as JSON.
+MOUNTS = "LAKEFLOW_LOCAL_MOUNTS"
 _CATALOGS = "SAIL_CATALOG__LIST"
 
 
@@ -82,6 +85,8 @@ def serve(lifeline: int) -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.dup2(2, 1)
+    if mounts := json.loads(os.environ.pop(MOUNTS, "{}")):
+        WorkspacePaths(mounts).install()  # they open files by the same paths as the task
     listeners = Listeners()
     _serve_tasks(listeners)
     for line in requests:
