@@ -89,9 +89,17 @@ class WorkspaceFiles:
     def localize(self, value: Any) -> Any:
         """Replace the paths of files and volumes of the workspace in a JSON value by local paths.
 
-        A task can open such a path. A volume is created once it is named, as if it were deployed.
+        Any program can open such a path. A volume is created once it is named, as if it were
+        deployed.
         """
         return map_texts(value, self._localize_text)
+
+    def restore_volumes(self, value: Any) -> Any:
+        """Give volumes in a localized JSON value their paths of the workspace again.
+
+        Python code opens these too. It may also check how a path begins, or take the catalog of it.
+        """
+        return map_texts(value, lambda text: text.replace(f"{self._folder.volumes}/", "/Volumes/"))
 
     def _localize_text(self, text: str) -> str:
         bundle = self._bundle()

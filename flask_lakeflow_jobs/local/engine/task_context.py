@@ -28,6 +28,9 @@ from .projects import is_of_a_cluster, list_dependencies
 from .templating import format_parameter
 from .work import CannotRun, ProcessWork
 
+#: Kinds of processes that run Python code, which opens files by their paths in the workspace.
+_PYTHON_KINDS = frozenset(("notebook", "operator", "script", "wheel"))
+
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
@@ -99,6 +102,8 @@ class TaskContext:
             requirements = replace(requirements, packages=(*requirements.packages, *lacking))
         if (installed := self.packages.find_folder(requirements)) is not None:
             libraries.append(str(installed))
+        if kind in _PYTHON_KINDS:
+            fields["parameters"] = self.files.restore_volumes(fields["parameters"])
         return ProcessWork(
             {
                 "kind": kind,

@@ -278,10 +278,16 @@ def test_simulated_job_takes_the_time_and_result_of_its_tag(serve: Serve) -> Non
 
 
 def test_volume_path_is_a_folder_of_the_workspace(serve: Serve, tmp_path: Path) -> None:
-    code = "import sys, pathlib; pathlib.Path(sys.argv[1], 'x').write_text('kept')"
-    job = {"tasks": [python_task("main", "main.py", "/Volumes/main/default/flights")]}
+    code = """
+        import sys, pathlib
+        print(sys.argv[1:])
+        pathlib.Path(sys.argv[1], 'x').write_text('kept')
+    """
+    arguments = ["/Volumes/main/default/flights", "--to=/Volumes/main/default/flights/y"]
+    job = {"tasks": [python_task("main", "main.py", *arguments)]}
     client = serve({"etl": job}, {"main.py": code})
-    assert state_fields(client.run("etl"))[1] == "SUCCESS"
+    output = client.outputs(client.run("etl"))["main"]
+    assert output.logs == f"{arguments}\n", output.error  # code may check how a path begins
     assert (tmp_path / "folder/volumes/main/default/flights/x").read_text() == "kept"
 
 
