@@ -46,21 +46,34 @@ _IN_COMMAND = r"(?<![\w./$}-])/(?:Volumes|Workspace|dbfs)(?![\w.-])[^\s'\"`;|&<>
 # Patterns of the functions of other libraries that take a path: of each module, and of its
 # classes. pandas reads folders, and writes partitions, with those of pyarrow.
 _NATIVE = {
+    "cv2": {"": r"im(?:read|write)\w*|Video(?:Capture|Writer)"},
+    "deltalake": {"": "write_deltalake", "DeltaTable": "__init__"},
     "duckdb": {"": r"connect|read_\w+"},
+    "h5py": {"File": "__init__"},
+    "lightgbm": {"Booster": "__init__|save_model"},
     "polars": {
         "": r"(?:read|scan)_\w+",
         "DataFrame": r"write_\w+",
         "LazyFrame": r"sink_\w+",
     },
+    "pyarrow": {"": r"OSFile|memory_map|(?:input|output)_stream"},
     "pyarrow.csv": {"": r"(?:open|read|write)_csv"},
     "pyarrow.dataset": {"": r"dataset|write_dataset"},
+    "pyarrow.feather": {"": r"(?:read|write)_\w+"},
+    "pyarrow.json": {"": r"(?:open|read)_json"},
+    "pyarrow.orc": {"": r"(?:read|write)_table", "ORCFile": "__init__"},
     "pyarrow.parquet": {
         "": r"(?:read|write)_\w+",
         "ParquetDataset": "__init__",
         "ParquetFile": "__init__",
         "ParquetWriter": "__init__",
     },
+    "pymupdf": {"Document": "__init__|save"},
+    "pyogrio": {"": r"(?:read|write)_\w+"},
+    "rasterio": {"": "open"},
     "sqlite3": {"": "connect"},
+    "torch.serialization": {"_open_zipfile_writer_file": "__init__"},  # save has any arguments
+    "xgboost": {"Booster": "__init__|(?:load|save)_model"},
 }
 _installed: list[WorkspacePaths] = []  # those of this process
 _stat = os.stat  # before it translates paths
