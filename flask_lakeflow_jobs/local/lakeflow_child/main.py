@@ -9,10 +9,11 @@ from importlib import import_module
 
 from .dbutils import DBUtils, NotebookExit
 from .json_files import write_json
+from .native_paths import NativePaths
 from .runtime_modules import RuntimeModules
 from .spark.session.task_spark import TaskSpark
 from .supervisor import supervise
-from .workspace_paths import NativePaths, WorkspacePaths
+from .workspace_paths import WorkspacePaths
 
 # Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
 # need are imported in functions.
@@ -50,7 +51,7 @@ def main(payload_file: str, lifeline: int) -> None:
         )
     paths = WorkspacePaths(payload["mounts"])
     paths.install()
-    NativePaths(paths.translate).install()
+    NativePaths(paths).install()
     spark = TaskSpark(payload, paths)
     spark.install()
     dbutils = DBUtils(payload, _run_other_notebook, spark)

@@ -1,8 +1,7 @@
 """Paths of the workspace, such as ``/Volumes/main/raw/in/day.csv``, and the files they stand for.
 
 On a cluster these are paths of the machine. Here they stand for other folders, so the functions of
-``os`` and ``io``, with which Python code opens files, translate them first. So do those of
-libraries that open files without Python, such as polars.
+``os`` and ``io``, with which Python code opens files, translate them first.
 """
 
 from __future__ import annotations
@@ -43,38 +42,6 @@ _IN_SQL = (
 )
 # Up to what a shell puts in place of a part, such as $day or *.csv.
 _IN_COMMAND = r"(?<![\w./$}-])/(?:Volumes|Workspace|dbfs)(?![\w.-])[^\s'\"`;|&<>(){}$*?\[\]]*"
-# Patterns of the functions of other libraries that take a path: of each module, and of its
-# classes. pandas reads folders, and writes partitions, with those of pyarrow.
-_NATIVE = {
-    "cv2": {"": r"im(?:read|write)\w*|Video(?:Capture|Writer)"},
-    "deltalake": {"": "write_deltalake", "DeltaTable": "__init__"},
-    "duckdb": {"": r"connect|read_\w+"},
-    "h5py": {"File": "__init__"},
-    "lightgbm": {"Booster": "__init__|save_model"},
-    "polars": {
-        "": r"(?:read|scan)_\w+",
-        "DataFrame": r"write_\w+",
-        "LazyFrame": r"sink_\w+",
-    },
-    "pyarrow": {"": r"OSFile|memory_map|(?:input|output)_stream"},
-    "pyarrow.csv": {"": r"(?:open|read|write)_csv"},
-    "pyarrow.dataset": {"": r"dataset|write_dataset"},
-    "pyarrow.feather": {"": r"(?:read|write)_\w+"},
-    "pyarrow.json": {"": r"(?:open|read)_json"},
-    "pyarrow.orc": {"": r"(?:read|write)_table", "ORCFile": "__init__"},
-    "pyarrow.parquet": {
-        "": r"(?:read|write)_\w+",
-        "ParquetDataset": "__init__",
-        "ParquetFile": "__init__",
-        "ParquetWriter": "__init__",
-    },
-    "pymupdf": {"Document": "__init__|save"},
-    "pyogrio": {"": r"(?:read|write)_\w+"},
-    "rasterio": {"": "open"},
-    "sqlite3": {"": "connect"},
-    "torch.serialization": {"_open_zipfile_writer_file": "__init__"},  # save has any arguments
-    "xgboost": {"Booster": "__init__|(?:load|save)_model"},
-}
 _installed: list[WorkspacePaths] = []  # those of this process
 _stat = os.stat  # before it translates paths
 
@@ -369,36 +336,3 @@ def _replace(function: Any, call: Any) -> Any:
         if function in known:
             known.add(replacement)
     return replacement
-
-
-class NativePaths:
-    """Lets libraries such as polars take paths once they are loaded.
-
-    :param translate: returns the path of this machine, and any other value as it is.
-    """
-
-    def __init__(self, translate: Callable[[Any], Any]) -> None:
-        self._translate = translate
-
-    def install(self) -> None:
-        """Let the libraries take paths from now on."""
-        change_when_loaded(dict.fromkeys(_NATIVE, self._wrap_functions))
-
-    def _wrap_functions(self, module: types.ModuleType) -> None:
-        for holder_name, pattern in _NATIVE[module.__name__].items():
-            holder: Any = getattr(module, holder_name, None) if holder_name else module
-            for name in [each for each in dir(holder) if re.fullmatch(pattern, each)]:
-                setattr(holder, name, self._wrap(getattr(holder, name)))
-
-    def _wrap(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @wraps(function)
-        def call(*arguments: Any, **named: Any) -> Any:
-            translated = {key: self._translate_all(each) for key, each in named.items()}
-            return function(*map(self._translate_all, arguments), **translated)
-
-        return call
-
-    def _translate_all(self, value: Any) -> Any:
-        if isinstance(value, list):
-            return [self._translate(each) for each in value]
-        return self._translate(value)
