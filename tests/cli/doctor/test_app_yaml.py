@@ -14,7 +14,9 @@ from flask_lakeflow_jobs.cli.doctor.app_yaml import (
     parse_app_yaml,
     read_app_yaml,
 )
+from flask_lakeflow_jobs.cli.doctor.findings import Level
 from tests.cli.doctor.conftest import RunDoctor
+from tests.conftest import MakeApp
 
 PATH = Path("app.yaml")
 
@@ -62,3 +64,11 @@ def test_job_id_that_app_yaml_does_not_set_is_an_error() -> None:
 def test_invalid_app_yaml_does_not_stop_the_doctor(doctor: RunDoctor, app: Flask) -> None:
     PATH.write_text("[")
     assert "cannot be read" in doctor(app).select_one("app.yaml")["message"]
+
+
+def test_unused_bundle_is_expected_on_databricks_apps(
+    doctor: RunDoctor, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABRICKS_APP_NAME", "portal")
+    result = doctor(make_app({"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"}))
+    assert "is not used" in result.select_one("bundle", Level.OK)["message"]

@@ -160,14 +160,6 @@ def test_settings_of_the_app_are_checked(
     assert result.exit_code == (level is Level.ERROR)
 
 
-def test_unused_bundle_is_expected_on_databricks_apps(
-    doctor: RunDoctor, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABRICKS_APP_NAME", "portal")
-    result = doctor(make_app({"LAKEFLOW_JOBS_BUNDLE": "databricks.yml"}))
-    assert "is not used" in result.select_one("bundle", Level.OK)["message"]
-
-
 def test_app_on_the_local_workspace_is_checked(
     doctor: RunDoctor, make_app: MakeApp, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,14 +10,6 @@ spark.range(2).write.csv("/Volumes/dev/raw/in/n")
 assert spark.read.csv("dbfs:/Volumes/dev/raw/in/n").count() == 2
 assert spark.sql("SELECT * FROM csv.`/Volumes/dev/raw/in/n`").count() == 2
 
-# %% volume in a function
-open("/Volumes/dev/raw/texts/a.txt", "w").write("hello")
-folder_of_texts = "/Volumes/dev/raw/texts"
-read = F.udf(lambda name: open(f"{folder_of_texts}/{name}").read())
-assert spark.sql("SELECT 'a.txt' AS name").select(read("name")).first()[0] == "hello"
-files = spark.read.format("binaryFile").load(folder_of_texts)
-assert files.select(F.udf(lambda path: open(path).read())("path")).first()[0] == "hello"
-
 # %% read_files
 open("/Volumes/dev/raw/files/a.csv", "w").write("id,day\n1,2024-01-02\n")
 row = spark.sql(

@@ -243,3 +243,11 @@ assert spark.sql(query).first()[:] == (["a", "b"], [1])
 row = lines.agg(F.expr("filter(collect_list(struct(n, k)), line -> line.n > 2).k"), F.expr("max(struct(n, k)).k")).first()
 assert row[:] == (["b"], "b"), row
 assert spark.sql("SELECT k FROM lines WHERE array_contains(array(struct(k)).k, 'a')").first().k == "a"
+
+# %% volume in a function
+open("/Volumes/dev/raw/texts/a.txt", "w").write("hello")
+folder_of_texts = "/Volumes/dev/raw/texts"
+read = F.udf(lambda name: open(f"{folder_of_texts}/{name}").read())
+assert spark.sql("SELECT 'a.txt' AS name").select(read("name")).first()[0] == "hello"
+files = spark.read.format("binaryFile").load(folder_of_texts)
+assert files.select(F.udf(lambda path: open(path).read())("path")).first()[0] == "hello"
