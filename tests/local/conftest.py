@@ -72,7 +72,7 @@ def client(serve: Serve, etl_jobs: dict[str, Any]) -> Client:
 @pytest.fixture
 def etl_bundle(tmp_path: Path) -> Path:
     """A bundle with the jobs ``etl`` and ``my-job``, which print "hello"."""
-    job = {"tasks": [python_task("main")]}
+    job = {"tasks": [python_task("main", existing_cluster_id="x")]}
     (tmp_path / "bundle").mkdir()
     files = {"main.py": "print('hello')"}
     return write_bundle(tmp_path / "bundle", {"etl": job, "my-job": job}, files)

@@ -60,7 +60,7 @@ def test_created_jobs_and_their_runs_survive_a_restart(tmp_path: Path) -> None:
 def test_changed_bundle_is_reloaded_and_an_invalid_one_is_logged_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    jobs = {"etl": {"name": "old", "tasks": [python_task("main")]}}
+    jobs = {"etl": {"name": "old", "tasks": [python_task("main", existing_cluster_id="x")]}}
     path = write_bundle(tmp_path, jobs, {"main.py": ""})
     with Workspace(path, tmp_path / "folder") as address:
         client = Client(address, {})
