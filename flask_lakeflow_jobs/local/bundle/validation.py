@@ -148,7 +148,7 @@ def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
 
 def find_undefined_compute(settings: Settings) -> Iterator[FieldError]:
     """Yield an error for each cluster or environment of a task that the job does not define, and
-    for each task that names none though it needs one.
+    for the tasks that name none though they need one.
 
     Source: the CLI's ``bundle/config/validate/job_task_cluster_spec.go``.
 
@@ -174,14 +174,18 @@ def find_undefined_compute(settings: Settings) -> Iterator[FieldError]:
                     f"Task {task['task_key']!r} names the {field} {task[field]!r}, which is not "
                     f"among the job's {section!r}. A workspace refuses that.",
                 )
-    for path, task in tasks:
-        if _NEED_COMPUTE & task.keys() and not _COMPUTE & task.keys():
-            yield FieldError(
-                path,
-                f"Task {task['task_key']!r} names no cluster and no environment. A workspace "
-                "refuses that. Add an 'environment_key', or one of 'job_cluster_key', "
-                "'new_cluster' and 'existing_cluster_id'.",
-            )
+    lacking = [
+        (path, task["task_key"])
+        for path, task in tasks
+        if _NEED_COMPUTE & task.keys() and not _COMPUTE & task.keys()
+    ]
+    if lacking:  # one message, as all commands show it
+        yield FieldError(
+            lacking[0][0],
+            "A workspace refuses these tasks, since they name no cluster and no environment: "
+            f"{', '.join(repr(key) for _, key in lacking)}. Add an 'environment_key', or one of "
+            "'job_cluster_key', 'new_cluster' and 'existing_cluster_id'.",
+        )
 
 
 def _suggest(name: str, names: Iterable[str]) -> str:

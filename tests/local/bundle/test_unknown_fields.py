@@ -72,9 +72,16 @@ def test_find_undefined_compute_of_tasks_that_need_one(
     tested = task("a", **fields)
     settings = job(loop(tested) | {"task_key": "outer"} if is_inner else tested)
     path = ("tasks", 0, "for_each_task", "task") if is_inner else ("tasks", 0)
-    found = [(error.path, error.message) for error in find_undefined_compute(settings)]
-    assert [path for path, _ in found] == [path] * is_refused
-    assert all(message.startswith("Task 'a' names no cluster") for _, message in found)
+    assert [error.path for error in find_undefined_compute(settings)] == [path] * is_refused
+
+
+def test_find_undefined_compute_names_all_tasks_in_one_error() -> None:
+    (error,) = find_undefined_compute(job(*(task(key, dbt_task={}) for key in "ab")))
+    assert error.message == (
+        "A workspace refuses these tasks, since they name no cluster and no environment: 'a', 'b'. "
+        "Add an 'environment_key', or one of 'job_cluster_key', 'new_cluster' and "
+        "'existing_cluster_id'."
+    )
 
 
 @pytest.mark.parametrize(
