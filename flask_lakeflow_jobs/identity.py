@@ -42,7 +42,7 @@ NAME_TYPES = (str, int, UUID)
 MAX_NAME_CHARS = 255
 
 #: Visible characters of ASCII, and no more than servers accept in a header. No comma: servers join
-#: repeated headers with one, and one of the tokens is the client's.
+#: repeated headers with one, and one of these may come from the client.
 _TOKEN = re.compile(r"[!-+\--~]{1,32768}")
 
 

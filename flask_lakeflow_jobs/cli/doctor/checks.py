@@ -134,10 +134,13 @@ def _check_settings(setup: Setup) -> Iterator[Finding]:
     if settings.bundle is not None:
         yield Finding.ok("bundle", f"{settings.bundle} is valid, and its jobs run locally.")
     elif setup.config.get(keys.BUNDLE.name) or setup.environ.get(keys.BUNDLE.name):
-        message = f"DATABRICKS_HOST is set, so {keys.BUNDLE.name} is not used: jobs run on that"
-        message += " workspace."
-        is_expected = ON_APPS in setup.environ  # one configuration serves there and at home
-        yield (Finding.ok if is_expected else Finding.warning)("bundle", message)
+        # On Databricks Apps, an app has the settings that it is developed with.
+        report = Finding.ok if ON_APPS in setup.environ else Finding.warning
+        yield report(
+            "bundle",
+            f"DATABRICKS_HOST is set, so {keys.BUNDLE.name} is not used: jobs run on that"
+            " workspace.",
+        )
 
 
 def find_unknown_variables(environ: Mapping[str, str], jobs: Collection[str]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ Sources: databricks-sdk, ``service/ml.py``; databricks/cli, ``libs/testserver/ex
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from ..clock import Clock
 from ..errors import ApiError, ResourceDoesNotExist
@@ -16,6 +16,7 @@ from .request import Request, Routes
 from .serializers import Json
 
 _KIND = "experiments"
+_NAME_TAG = "mlflow.experiment.sourceName"
 
 
 class ExperimentEndpoints:
@@ -42,20 +43,17 @@ class ExperimentEndpoints:
         name = _read_name(request, "name")
         self._check_free(name)
         new_id = str(10**15 + secrets.randbelow(9 * 10**15))
-        own = {
-            "mlflow.ownerEmail": self._user,
-            "mlflow.experiment.sourceName": name,
-            "mlflow.experimentType": "MLFLOW_EXPERIMENT",
-        }
         now = self._now()
         fields = {
             "name": name,
             "artifact_location": request.read_text("artifact_location")
             or f"dbfs:/databricks/mlflow-tracking/{new_id}",
-            "tags": _merge_tags(
-                [_read_tag(each) for each in request.read_items("tags")],
-                [{"key": key, "value": value} for key, value in own.items()],
-            ),
+            "tags": {
+                **dict(map(_read_tag, request.read_items("tags"))),
+                "mlflow.ownerEmail": self._user,
+                _NAME_TAG: name,
+                "mlflow.experimentType": "MLFLOW_EXPERIMENT",
+            },
             "lifecycle_stage": "active",
             "creation_time": now,
             "last_update_time": now,
@@ -78,21 +76,22 @@ class ExperimentEndpoints:
 
     def update(self, request: Request) -> Json:
         """``POST mlflow/experiments/update``: rename an experiment."""
-        experiment = self.get(request)["experiment"]
+        experiment_id, fields = self._load(request.require_text("experiment_id"))
         new_name = _read_name(request, "new_name")
-        if new_name != experiment["name"]:
+        if new_name != fields["name"]:
             self._check_free(new_name)
-            self._change(experiment, "mlflow.experiment.sourceName", new_name, name=new_name)
+            tags = {**fields["tags"], _NAME_TAG: new_name}
+            self._change(experiment_id, name=new_name, tags=tags)
         return {}
 
     def set_tag(self, request: Request) -> Json:
-        experiment, tag = self.get(request)["experiment"], _read_tag(request)
-        self._change(experiment, tag["key"], tag["value"])
+        experiment_id, fields = self._load(request.require_text("experiment_id"))
+        self._change(experiment_id, tags=fields["tags"] | dict([_read_tag(request)]))
         return {}
 
     def delete(self, request: Request) -> Json:
-        experiment = self.get(request)["experiment"]
-        self._objects.delete(f"{_KIND}/{experiment['experiment_id']}")
+        experiment_id, _ = self._load(request.require_text("experiment_id"))
+        self._objects.delete(f"{_KIND}/{experiment_id}")
         return {}
 
     def find(self, experiment_id: str) -> Json:
@@ -100,23 +99,25 @@ class ExperimentEndpoints:
 
         :raises ApiError: it does not exist.
         """
+        return _serialize(*self._load(experiment_id))
+
+    def _load(self, experiment_id: str) -> tuple[str, Json]:
         fields = self._objects.find(f"{_KIND}/{experiment_id}")
         if fields is None:
             raise ResourceDoesNotExist(f"Experiment {experiment_id} does not exist.")
-        return {"experiment_id": experiment_id, **fields}
+        return experiment_id, fields
 
     def _all(self) -> Iterator[Json]:
         for experiment_id, fields in self._objects.find_all(_KIND).items():
-            yield {"experiment_id": experiment_id, **fields}
+            yield _serialize(experiment_id, fields)
 
     def _check_free(self, name: str) -> None:
         if any(experiment["name"] == name for experiment in self._all()):
             raise ApiError(400, "RESOURCE_ALREADY_EXISTS", f"Experiment {name!r} already exists.")
 
-    def _change(self, experiment: Json, key: str, value: str, **fields: str) -> None:
-        tags = _merge_tags(experiment["tags"], [{"key": key, "value": value}])
-        changes = {**fields, "tags": tags, "last_update_time": self._now()}
-        self._objects.update(f"{_KIND}/{experiment['experiment_id']}", changes)
+    def _change(self, experiment_id: str, **changes: object) -> None:
+        changes["last_update_time"] = self._now()
+        self._objects.update(f"{_KIND}/{experiment_id}", changes)
 
     def _now(self) -> int:
         return round(self._clock.time() * 1000)
@@ -127,10 +128,10 @@ def _read_name(request: Request, field: str) -> str:
     return request.require_text(field).removeprefix("/Workspace")
 
 
-def _read_tag(request: Request) -> dict[str, str]:
-    return {"key": request.require_text("key"), "value": request.read_text("value") or ""}
+def _read_tag(request: Request) -> tuple[str, str]:
+    return request.require_text("key"), request.read_text("value") or ""
 
 
-def _merge_tags(tags: Sequence[Json], changes: Sequence[Json]) -> list[Json]:
-    """Return tags, of which the last one of each key counts."""
-    return [*{tag["key"]: tag for tag in [*tags, *changes]}.values()]
+def _serialize(experiment_id: str, fields: Json) -> Json:
+    tags = [{"key": key, "value": value} for key, value in fields["tags"].items()]
+    return {"experiment_id": experiment_id, **fields, "tags": tags}

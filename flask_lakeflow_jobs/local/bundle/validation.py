@@ -103,16 +103,6 @@ def drop_unknown_fields(value: object, field: Field = JOB) -> None:
         drop_unknown_fields(value[key], child)  # type: ignore[index]
 
 
-# A notebook without any of them runs on serverless compute.
-_NEED_COMPUTE = {
-    "dbt_task",
-    "python_wheel_task",
-    "spark_jar_task",
-    "spark_python_task",
-    "spark_submit_task",
-}
-_COMPUTE = {"environment_key", "existing_cluster_id", "job_cluster_key", "new_cluster"}
-
 #: As many as the service accepts.
 MAX_TASKS = 1000
 
@@ -144,6 +134,17 @@ def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
             ("tags", SIMULATION_TAG),
             f"The tag {SIMULATION_TAG!r} names the task {min(unknown)!r}, which the job has not.",
         )
+
+
+# A notebook without any of them runs on serverless compute.
+_NEED_COMPUTE = {
+    "dbt_task",
+    "python_wheel_task",
+    "spark_jar_task",
+    "spark_python_task",
+    "spark_submit_task",
+}
+_COMPUTE = {"environment_key", "existing_cluster_id", "job_cluster_key", "new_cluster"}
 
 
 def find_undefined_compute(settings: Settings) -> Iterator[FieldError]:
@@ -182,7 +183,7 @@ def find_undefined_compute(settings: Settings) -> Iterator[FieldError]:
     if lacking:  # one message, as all commands show it
         yield FieldError(
             lacking[0][0],
-            "A workspace refuses these tasks, since they name no cluster and no environment: "
+            "The Databricks CLI refuses these tasks, as they name no cluster and no environment: "
             f"{', '.join(repr(key) for _, key in lacking)}. Add an 'environment_key', or one of "
             "'job_cluster_key', 'new_cluster' and 'existing_cluster_id'.",
         )

@@ -27,6 +27,7 @@ _NATIVE = {
     },
     "h5py": {"File": "__init__"},
     "lightgbm": {"Booster": "__init__|save_model"},
+    "netCDF4": {"": "Dataset"},
     "polars": {
         "": r"(?:read|scan)_\w+",
         "DataFrame": r"write_\w+",
@@ -44,16 +45,16 @@ _NATIVE = {
         "ParquetFile": "__init__",
         "ParquetWriter": "__init__",
     },
-    "netCDF4": {"": "Dataset"},
     "pymupdf": {"Document": "__init__|save"},
-    "pyreadstat": {"": r"(?:read|write)_\w+"},
     "pyogrio": {"": r"(?:read|write)_\w+"},
+    "pyreadstat": {"": r"(?:read|write)_\w+"},
     "rasterio": {"": "open"},
     "soundfile": {"SoundFile": "__init__"},
     "sqlite3": {"": "connect"},
     "sqlite3.dbapi2": {"": "connect"},
     "tables": {"": "open_file"},
-    "torch.serialization": {"_open_zipfile_writer_file": "__init__"},  # save has any arguments
+    # Not torch.save: a list of paths may be what it saves.
+    "torch.serialization": {"_open_zipfile_writer_file": "__init__"},
     "xgboost": {"Booster": "__init__|(?:load|save)_model"},
 }
 # The same of functions that take a statement of SQL.

@@ -16,7 +16,7 @@ from tests.local.bundle.settings import job, loop, task
 from tests.local.bundle.support import SCRIPT, bundle_text, locate, write_file
 
 
-def test_find_undefined_compute_of_keys() -> None:
+def test_find_undefined_compute_yields_keys_that_the_job_does_not_define() -> None:
     settings = job(
         task("a", job_cluster_key="c", environment_key="e"),
         task("b", job_cluster_key="x"),
@@ -66,7 +66,7 @@ def test_find_undefined_compute_of_keys() -> None:
     ],
 )
 @pytest.mark.parametrize("is_inner", [False, True])
-def test_find_undefined_compute_of_tasks_that_need_one(
+def test_find_undefined_compute_yields_tasks_that_need_one(
     fields: dict[str, Any], is_refused: bool, is_inner: bool
 ) -> None:
     tested = task("a", **fields)
@@ -78,8 +78,8 @@ def test_find_undefined_compute_of_tasks_that_need_one(
 def test_find_undefined_compute_names_all_tasks_in_one_error() -> None:
     (error,) = find_undefined_compute(job(*(task(key, dbt_task={}) for key in "ab")))
     assert error.message == (
-        "A workspace refuses these tasks, since they name no cluster and no environment: 'a', 'b'. "
-        "Add an 'environment_key', or one of 'job_cluster_key', 'new_cluster' and "
+        "The Databricks CLI refuses these tasks, as they name no cluster and no environment: "
+        "'a', 'b'. Add an 'environment_key', or one of 'job_cluster_key', 'new_cluster' and "
         "'existing_cluster_id'."
     )
 

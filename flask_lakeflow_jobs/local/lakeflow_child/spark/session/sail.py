@@ -86,7 +86,8 @@ def serve(lifeline: int) -> None:
     os.dup2(null, 0)
     os.dup2(2, 1)
     if mounts := json.loads(os.environ.pop(MOUNTS, "{}")):
-        WorkspacePaths(mounts).install()  # they open files by the same paths as the task
+        # Functions of users, which run here, open files by the same paths as the task.
+        WorkspacePaths(mounts).install()
     listeners = Listeners()
     _serve_tasks(listeners)
     for line in requests:
