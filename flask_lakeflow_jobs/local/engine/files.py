@@ -86,22 +86,27 @@ class WorkspaceFiles:
         """Return whether a local file is among those that clients have uploaded."""
         return Path(file).is_relative_to(self._folder.files)
 
-    def localize(self, value: Any) -> Any:
-        """Replace the paths of files and volumes of the workspace in a JSON value by local paths.
+    def localize(self, value: Any, *, keep_volumes: bool = False) -> Any:
+        """Replace the paths of the workspace in a JSON value by local paths.
 
         Any program can open such a path. A volume is created once it is named, as if it were
         deployed.
+
+        :param keep_volumes: leave the paths of volumes as they are.
         """
-        return map_texts(value, self._localize_text)
 
-    def restore_volumes(self, value: Any) -> Any:
-        """Give volumes in a localized JSON value their paths of the workspace again.
+        def replace_volume(match: re.Match[str]) -> str:
+            folder = self._folder.volumes / match.group().removeprefix("/Volumes/")
+            folder.mkdir(parents=True, exist_ok=True)
+            return match.group() if keep_volumes else str(folder)
 
-        Python code opens these too. It may also check how a path begins, or take the catalog of it.
-        """
-        return map_texts(value, lambda text: text.replace(f"{self._folder.volumes}/", "/Volumes/"))
+        def localize_text(text: str) -> str:
+            text = self._localize_files(text)
+            return _VOLUME.sub(replace_volume, text) if "/Volumes/" in text else text
 
-    def _localize_text(self, text: str) -> str:
+        return map_texts(value, localize_text)
+
+    def _localize_files(self, text: str) -> str:
         bundle = self._bundle()
         if bundle.files_path in text:
             whole_path = rf"(?<![\w./-]){re.escape(bundle.files_path)}(?![\w.-])"
@@ -114,14 +119,7 @@ class WorkspaceFiles:
                 lambda _: str(self._folder.files),
                 text,
             )
-        if "/dbfs/" in text:
-            text = _DBFS.sub(lambda _: str(self._folder.dbfs), text)
-        return _VOLUME.sub(self._create_volume, text) if "/Volumes/" in text else text
-
-    def _create_volume(self, match: re.Match[str]) -> str:
-        folder = self._folder.volumes / match.group().removeprefix("/Volumes/")
-        folder.mkdir(parents=True, exist_ok=True)
-        return str(folder)
+        return _DBFS.sub(lambda _: str(self._folder.dbfs), text) if "/dbfs/" in text else text
 
     def find(self, path: str) -> Path:
         """Return the file at a path of the workspace, of this machine or relative to the bundle.
@@ -163,6 +161,8 @@ class WorkspaceFiles:
         if path.startswith("dbfs:/"):
             return [folder.dbfs / path.removeprefix("dbfs:").lstrip("/")]
         name = re.sub("//+", "/", path.removeprefix("file:"))
+        if name.startswith("/Volumes/"):
+            return [folder.volumes / name.removeprefix("/Volumes/")]
         local = bundle.root / name
         if f"{name}/".startswith(f"{bundle.files_path}/"):
             local = bundle.files_root / name.removeprefix(bundle.files_path).lstrip("/")

@@ -26,6 +26,8 @@ _MAX_INPUTS = 5000  # of a for-each task; each is a task run that is kept
 # The fields of a task that give it another environment than that of its notebook.
 _COMPUTE = ("environment_key", "existing_cluster_id", "job_cluster_key", "new_cluster")
 _OWN_ENVIRONMENT = "notebook"
+# Programs that open files themselves. Python code opens the paths of volumes, and may check them.
+_NEED_LOCAL_PATHS = frozenset(("dbt_task", "spark_jar_task", "spark_submit_task", "sql_task"))
 
 
 def build_work(spec: Settings, context: TaskContext) -> Work:
@@ -38,6 +40,11 @@ def build_work(spec: Settings, context: TaskContext) -> Work:
     if kind not in _BUILDERS:
         raise CannotRun(describe_refusal(kind))
     return _BUILDERS[kind](spec, context)
+
+
+def keeps_volumes(spec: Settings) -> bool:
+    """Return whether a task gets its parameters with the paths of volumes in the workspace."""
+    return kind_of(spec) not in _NEED_LOCAL_PATHS
 
 
 def simulate(simulation: dict[str, Any], task: TaskRun) -> SimulatedWork:

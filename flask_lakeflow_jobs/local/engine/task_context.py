@@ -28,9 +28,6 @@ from .projects import is_of_a_cluster, list_dependencies
 from .templating import format_parameter
 from .work import CannotRun, ProcessWork
 
-#: Kinds of processes that run Python code, which opens files by their paths in the workspace.
-_PYTHON_KINDS = frozenset(("notebook", "operator", "script", "wheel"))
-
 
 @dataclass(frozen=True, slots=True)
 class TaskContext:
@@ -102,8 +99,6 @@ class TaskContext:
             requirements = replace(requirements, packages=(*requirements.packages, *lacking))
         if (installed := self.packages.find_folder(requirements)) is not None:
             libraries.append(str(installed))
-        if kind in _PYTHON_KINDS:
-            fields["parameters"] = self.files.restore_volumes(fields["parameters"])
         return ProcessWork(
             {
                 "kind": kind,
@@ -170,7 +165,7 @@ class TaskContext:
         files = [self._find_requirements(each) for each in (*listed.files, *own.files)]
         return Requirements(
             packages=tuple(each for each in packages if not is_of_a_cluster(each)),
-            files=tuple(files),
+            files=tuple(dict.fromkeys(files)),
             options=(*listed.options, *own.options),
         )
 

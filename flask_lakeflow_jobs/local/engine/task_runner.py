@@ -14,7 +14,7 @@ from ..model import JobRun, Settings, TaskRun
 from ..simulation import read_simulation
 from . import events
 from .files import WorkspaceFiles
-from .kinds import build_work, simulate
+from .kinds import build_work, keeps_volumes, simulate
 from .processes import Exit, ProcessPool, TaskProcess, TaskServices
 from .task_context import TaskContext
 from .task_logs import MAX_ERROR_BYTES, MAX_OUTPUT_BYTES, NO_LOG, TaskLogPart
@@ -116,7 +116,8 @@ class TaskRunner:
         references = TaskReferences(run, task, self._workspace)
         resolved = _resolve_settings(task.spec, references)
         self._submit(events.TaskPrepared(*ids, resolved))
-        match build_work(self._files.localize(resolved), self._context(run, task, references)):
+        localize = partial(self._files.localize, keep_volumes=keeps_volumes(resolved))
+        match build_work(localize(resolved), self._context(run, task, references, localize)):
             case ConditionResult(outcome):
                 self._submit(events.TaskEnded(*ids, states.SUCCESS, outcome=outcome))
             case ForEach(spec, inputs, concurrency):
@@ -156,10 +157,15 @@ class TaskRunner:
         # Only now, since the output is read from the process until the event is committed.
         del self._processes[task_id]
 
-    def _context(self, run: JobRun, task: TaskRun, references: TaskReferences) -> TaskContext:
-        localize = self._files.localize
+    def _context(
+        self,
+        run: JobRun,
+        task: TaskRun,
+        references: TaskReferences,
+        localize: Callable[[Any], Any],
+    ) -> TaskContext:
         return TaskContext(
-            settings=localize(run.settings),
+            settings=self._files.localize(run.settings),
             files=self._files,
             packages=self._services.packages,
             job_parameters={

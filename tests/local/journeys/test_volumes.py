@@ -27,7 +27,7 @@ from flask_lakeflow_jobs.local.home import WorkspaceFolder
 from flask_lakeflow_jobs.local.http.server import MAX_BODY_BYTES
 from flask_lakeflow_jobs.local.user_data.folder import Folder
 from tests.local.conftest import Serve
-from tests.local.support import Client, notebook_task
+from tests.local.support import Client, notebook_task, python_task
 from tests.support import DEADLINE, wait_until
 
 VOLUME = "/Volumes/main/default/files"
@@ -311,3 +311,35 @@ def test_kill_during_an_upload_leaves_the_old_file(
     assert contents.read() == b"old"
     assert list(again.sdk.dbfs.list("/")) == []
     assert not (workspace_folder / "unfinished").exists()
+
+
+def test_volume_path_stays_that_of_the_workspace_in_branches_loops_and_other_jobs(
+    serve: Serve, tmp_path: Path
+) -> None:
+    file = tmp_path / "folder/volumes/main/default/files/jobs/show.py"
+    file.parent.mkdir(parents=True)
+    file.write_text("import sys; print(sys.argv[1])")
+    show = python_task("show", f"{VOLUME}/jobs/show.py", "{{input}}")
+    condition = {"left": "{{job.parameters.place}}", "op": "EQUAL_TO", "right": VOLUME}
+    inner = {
+        "parameters": [{"name": "place", "default": ""}],
+        "tasks": [
+            {"task_key": "check", "condition_task": condition},
+            {"task_key": "loop", "for_each_task": {"inputs": f'["{VOLUME}"]', "task": show}},
+        ],
+    }
+    call = {"job_id": "${resources.jobs.inner.id}", "job_parameters": {"place": VOLUME}}
+    outer = {"tasks": [{"task_key": "call", "run_job_task": call}]}
+    client = serve({"inner": inner, "outer": outer}, {})
+    output = client.outputs(client.run("outer"))["call"].run_job_output
+    assert output is not None
+    assert output.run_id is not None
+    run = client.jobs.get_run(output.run_id)
+    assert [each.value for each in run.job_parameters or []] == [VOLUME]
+    assert run.tasks is not None
+    check, loop = sorted(run.tasks, key=lambda each: each.task_key)
+    assert check.condition_task is not None
+    assert check.condition_task.outcome == "true"
+    assert loop.run_id is not None
+    iterations = client.jobs.get_run(loop.run_id).iterations or []
+    assert [client.jobs.get_run_output(each.run_id).logs for each in iterations] == [f"{VOLUME}\n"]
