@@ -27,7 +27,7 @@ from ..runs.run_parameters import fields_of
 from ..text import MAX_ERROR_CHARS, clean_line
 from .deferred_writes import DeferredWrite
 from .delivery import Outbox
-from .receivers import OwnReceivers, PayloadCodec, Receivers
+from .receivers import END_SIGNAL, OwnReceivers, Receivers
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from ..watching.watched_run import RunKey
 
 #: The signals that go through the outbox, by the names that the record has.
-OUTBOX_SIGNALS = {"run_finished": signals.run_finished, "run_repaired": signals.run_repaired}
+OUTBOX_SIGNALS = {END_SIGNAL: signals.run_finished, "run_repaired": signals.run_repaired}
 
 #: A run that was started elsewhere and is not recorded yet is recorded if it ended since then.
 #: Opening the page of an older run must not notify anyone.
@@ -74,7 +74,7 @@ class EndSender:
 
     def finish(self, run_key: RunKey, status: RunStatus) -> None:
         """Announce the end of a run."""
-        self._send("run_finished", _end_payload(run_key, status))
+        self._send(END_SIGNAL, _end_payload(run_key, status))
 
     def repair(self, run_key: RunKey, ended: RunStatus, repair_id: int, user: str | None) -> None:
         """Announce that a run is repaired.
@@ -126,7 +126,7 @@ class EndRecorder(EndSender):
         self._clock = clock
         self._read_job = read_job
         self._missing_until: dict[int, float] = {}  # jobs that the workspace does not have
-        self._receivers = Receivers(app, OUTBOX_SIGNALS, PayloadCodec(jobs, restore), own_receivers)
+        self._receivers = Receivers(app, OUTBOX_SIGNALS, jobs, restore, own_receivers)
         self.outbox = Outbox(record, self._receivers, clock, has_threads=has_threads)
 
     @property
@@ -145,7 +145,7 @@ class EndRecorder(EndSender):
         While the database is unavailable, the end is kept and recorded later.
         """
         write, payload = partial(self._finish, run_key, status), _end_payload(run_key, status)
-        self._write(run_key, "end", write, "run_finished", payload)
+        self._write(run_key, "end", write, END_SIGNAL, payload)
 
     def repair(self, run_key: RunKey, ended: RunStatus, repair_id: int, user: str | None) -> None:
         """Record that a run is repaired, and its end before the repair."""
@@ -206,7 +206,7 @@ class EndRecorder(EndSender):
         if self._record_end(run_key, status):
             self.outbox.wake()
         else:
-            self._send("run_finished", _end_payload(run_key, status))
+            self._send(END_SIGNAL, _end_payload(run_key, status))
 
     def _repair(self, run_key: RunKey, ended: RunStatus, payload: Mapping[str, Any]) -> None:
         # first: a process that sees this end later would take it for the end of the repair
@@ -225,7 +225,7 @@ class EndRecorder(EndSender):
         :return: whether the record has the run.
         """
         end = build_end(run_key, status)
-        receivers, text = self._receivers.prepare("run_finished", _end_payload(run_key, status))
+        receivers, text = self._receivers.prepare(END_SIGNAL, _end_payload(run_key, status))
         finish = partial(self._record.finish_run, end, receivers, payload=text)
         if finish() or self._record.get_run(*run_key.ids) is not None:
             return True

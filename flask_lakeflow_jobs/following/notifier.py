@@ -30,9 +30,6 @@ if TYPE_CHECKING:
     from ..runs.outcome import RunStatus
     from ..upstream.gateway import Upstream
 
-#: The signal whose deliveries are messages.
-SIGNAL = "run_finished"
-
 #: The places in mentions: Slack, Zulip and others alert those whom the text behind them names.
 _BEFORE_MENTION = re.compile(
     r"(?<=@)(?=\*|everyone|here|(?:channel|all|room)\b|&?\d+>)|(?<=!)(?=\w)|(?<=<)(?=users/)",
@@ -110,16 +107,13 @@ class Notifier:
         self._jobs = jobs
         self._urls = {url.name: url for job in jobs.values() for url in job.notify.urls}
 
-    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
-        """Return the names of the receivers of an end."""
-        job = self._jobs.get(payload["job"]) if signal == SIGNAL else None
+    def select(self, payload: Mapping[str, Any]) -> Sequence[str]:
+        job = self._jobs.get(payload["job"])
         if job is None or payload["status"].outcome not in job.notify.outcomes:
             return []
         return [f"{RECEIVER_PREFIX}{url.name}" for url in job.notify.urls]
 
-    def find(self, signal: str) -> Mapping[str, Callable[..., Any]]:
-        if signal != SIGNAL:
-            return {}
+    def find(self) -> Mapping[str, Callable[..., Any]]:
         return {
             f"{RECEIVER_PREFIX}{name}": partial(self._send, url) for name, url in self._urls.items()
         }

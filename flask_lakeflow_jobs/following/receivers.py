@@ -20,62 +20,80 @@ if TYPE_CHECKING:
 
 Receiver: TypeAlias = Callable[..., Any]
 
+#: The name that the record has for the signal about the end of a run.
+END_SIGNAL = "run_finished"
+
 
 class DeliveryDeclined(Exception):
     """A receiver of the extension does not take a delivery, and is not called again for it."""
 
 
 class OwnReceivers(Protocol):
-    """Receivers of the extension itself, such as those that send messages to people."""
+    """Receivers of ends in the extension itself, such as those that send messages to people."""
 
-    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
-        """Return the names of those that an event is for."""
+    def select(self, payload: Mapping[str, Any]) -> Sequence[str]:
+        """Return the names of those that an end is for."""
         ...
 
-    def find(self, signal: str) -> Mapping[str, Receiver]:
-        """Return all of a signal by their names."""
+    def find(self) -> Mapping[str, Receiver]:
+        """Return all by their names."""
         ...
 
 
 class Receivers:
     """The receivers of one app that are connected now, and those of the extension.
 
+    The record has payloads as JSON, without the values of secret parameters.
+
     :param signals: those that go through the outbox, by the name that the record has.
+    :param jobs: by key.
     """
 
     def __init__(
         self,
         app: Flask,
         signals: Mapping[str, NamedSignal],
-        codec: PayloadCodec,
+        jobs: Mapping[str, Job],
+        restore: Restore,
         own: Sequence[OwnReceivers] = (),
     ) -> None:
         self._app = app
         self._signals = signals
-        self._codec = codec
+        self._jobs = jobs
+        self._restore = restore
         self._own = own
 
     def prepare(self, signal: str, payload: Mapping[str, Any]) -> tuple[list[str], str | None]:
         """Return the names of an event's receivers, and its payload as the record stores it."""
         names = [*name_receivers(self._signals[signal], self._app)]
-        for each in self._own:
-            names += each.select(signal, payload)
-        return names, self._codec.encode(payload) if names else None
+        for each in self._own if signal == END_SIGNAL else ():
+            names += each.select(payload)
+        return names, self._encode(payload) if names else None
 
     def find(self) -> dict[ReceiverAddress, Receiver]:
         """Return all receivers by their addresses."""
         found: dict[ReceiverAddress, Receiver] = {}
         for name, signal in self._signals.items():
             named = name_receivers(signal, self._app)
-            for each in self._own:
-                named.update(each.find(name))
-            found.update({(name, receiver): call for receiver, call in named.items()})
+            found |= {(name, receiver): call for receiver, call in named.items()}
+        for each in self._own:
+            found |= {(END_SIGNAL, receiver): call for receiver, call in each.find().items()}
         return found
 
     def call(self, receiver: Receiver, delivery: Delivery) -> None:
-        payload = self._codec.decode(delivery.payload or "{}")
+        payload: dict[str, Any] = json.loads(delivery.payload or "{}")
+        if "status" in payload:
+            payload["status"] = self._restore(payload["status"])
         with self._app.app_context():
             receiver(self._app, **payload, delivery_id=delivery.delivery_id)
+
+    def _encode(self, payload: Mapping[str, Any]) -> str:
+        status, job = payload.get("status"), self._jobs[payload["job"]]
+        if not isinstance(status, RunStatus):
+            return json.dumps(dict(payload))
+        document = status.to_dict()
+        document["run"] = redact(document["run"], job.secret_overrides)
+        return json.dumps({**payload, "status": document})
 
 
 def name_receivers(signal: NamedSignal, app: Flask) -> dict[str, Receiver]:
@@ -104,28 +122,3 @@ def receiver_name(receiver: Receiver) -> str:
     inner = getattr(receiver, "func", receiver)  # functools.partial
     named = inner if hasattr(inner, "__qualname__") else type(inner)
     return f"{named.__module__}.{named.__qualname__}"
-
-
-class PayloadCodec:
-    """Converts payloads to JSON and back, without the values of secret parameters.
-
-    :param jobs: by key.
-    """
-
-    def __init__(self, jobs: Mapping[str, Job], restore: Restore) -> None:
-        self._jobs = jobs
-        self._restore = restore
-
-    def encode(self, payload: Mapping[str, Any]) -> str:
-        status, job = payload.get("status"), self._jobs[payload["job"]]
-        if not isinstance(status, RunStatus):
-            return json.dumps(dict(payload))
-        document = status.to_dict()
-        document["run"] = redact(document["run"], job.secret_overrides)
-        return json.dumps({**payload, "status": document})
-
-    def decode(self, text: str) -> dict[str, Any]:
-        payload: dict[str, Any] = json.loads(text)
-        if "status" in payload:
-            payload["status"] = self._restore(payload["status"])
-        return payload

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from ..runs.outcome import RunStatus
     from ..upstream.gateway import Upstream
 
-_SIGNAL = "run_finished"
 _RECEIVER = "record:error"
 
 
@@ -41,14 +40,13 @@ class RootCauseRecorder:
         self._upstream = upstream
         self._jobs = jobs
 
-    def select(self, signal: str, payload: Mapping[str, Any]) -> Sequence[str]:
-        """Return the names of the receivers of an end."""
-        has_causes = signal == _SIGNAL and find_root_causes(payload["status"].run.tasks)
+    def select(self, payload: Mapping[str, Any]) -> Sequence[str]:
+        has_causes = find_root_causes(payload["status"].run.tasks)
         job = self._jobs.get(payload["job"])
         return [_RECEIVER] if has_causes and job and job.run_as == "app" else []
 
-    def find(self, signal: str) -> Mapping[str, Callable[..., Any]]:
-        return {_RECEIVER: self._record_cause} if signal == _SIGNAL else {}
+    def find(self) -> Mapping[str, Callable[..., Any]]:
+        return {_RECEIVER: self._record_cause}
 
     def _record_cause(
         self, _app: Flask, *, job: str, run_id: int, status: RunStatus, **_: Any

@@ -13,7 +13,7 @@ from flask import Flask, current_app
 
 from flask_lakeflow_jobs.clock import SystemClock
 from flask_lakeflow_jobs.following.delivery import Outbox
-from flask_lakeflow_jobs.following.receivers import PayloadCodec, Receivers
+from flask_lakeflow_jobs.following.receivers import Receivers
 from tests.clocks import FakeClock
 from tests.record.rows import add_run, end
 from tests.records import SwitchableRecord, switchable_record
@@ -28,8 +28,8 @@ class Harness:
         self.signal = NamedSignal("finished")
         self.record = record
         self.clock = clock
-        codec = PayloadCodec({"etl": build_job("etl")}, lambda _: NotImplemented)
-        self.receivers = Receivers(self.app, {"run_finished": self.signal}, codec)
+        jobs, signals = {"etl": build_job("etl")}, {"run_finished": self.signal}
+        self.receivers = Receivers(self.app, signals, jobs, lambda _: NotImplemented)
         self.calls: list[tuple[str, str]] = []
         self._run_ids = itertools.count(1)
 

@@ -186,13 +186,11 @@ class TestNotifier:
         notifier = make_notifier(record, rule)
         failed = {"job": "etl", "run_id": 7, "status": RunStatus(1, run(FAILED))}
         succeeded = {**failed, "status": RunStatus(1, run(SUCCEEDED))}
-        names = notifier.select("run_finished", failed)
+        names = notifier.select(failed)
         assert len(names) == len(set(names)) == 2
-        assert {*names} == {*notifier.find("run_finished")}
-        assert notifier.select("run_finished", succeeded) == []
-        assert notifier.select("run_finished", {**failed, "job": "other"}) == []
-        assert notifier.select("run_repaired", failed) == []
-        assert notifier.find("run_repaired") == {}
+        assert {*names} == {*notifier.find()}
+        assert notifier.select(succeeded) == []
+        assert notifier.select({**failed, "job": "other"}) == []
 
     @pytest.mark.parametrize("key", ["etl", "renamed"])
     def test_receiver_sends_the_message_once(
@@ -200,7 +198,7 @@ class TestNotifier:
     ) -> None:
         rule = NotifyRule((service.url,), template="{job} has {outcome}.")
         notifier = make_notifier(record, rule)
-        ((name, receiver),) = notifier.find("run_finished").items()
+        ((name, receiver),) = notifier.find().items()
         assert "hunter2" not in name
         status = RunStatus(1, run(FAILED))
         receiver(Flask("app"), job=key, run_id=7, status=status, delivery_id="1")
@@ -216,7 +214,7 @@ class TestNotifier:
         self, record: SwitchableRecord, service: Service, age: int, count: int
     ) -> None:
         notifier = make_notifier(record, NotifyRule((service.url,)), 1_000_000 + age)
-        (receiver,) = notifier.find("run_finished").values()
+        (receiver,) = notifier.find().values()
         status = RunStatus(1, run(FAILED, end_time=1_000_000_000))
         with nullcontext() if count else pytest.raises(DeliveryDeclined, match="more than a day"):
             receiver(Flask("app"), job="etl", run_id=7, status=status, delivery_id="1")

@@ -25,23 +25,22 @@ def failed(**fields: Any) -> RunStatus:
 
 
 @pytest.mark.parametrize(
-    ("signal", "status", "job", "is_selected"),
+    ("status", "job", "is_selected"),
     [
-        ("run_finished", failed(), JOB, True),
-        ("run_finished", failed(), replace(JOB, run_as="user"), False),
-        ("run_finished", failed(), replace(JOB, key="other"), False),
-        ("run_finished", RunStatus(1, run(FAILED)), JOB, False),
-        ("run_finished", RunStatus(1, run(SUCCEEDED, tasks=[task("load", SUCCEEDED)])), JOB, False),
-        ("run_repaired", failed(), JOB, False),
+        (failed(), JOB, True),
+        (failed(), replace(JOB, run_as="user"), False),
+        (failed(), replace(JOB, key="other"), False),
+        (RunStatus(1, run(FAILED)), JOB, False),
+        (RunStatus(1, run(SUCCEEDED, tasks=[task("load", SUCCEEDED)])), JOB, False),
     ],
 )
 def test_ends_with_a_cause_that_the_app_may_read_are_selected(
-    record: SwitchableRecord, signal: str, status: RunStatus, job: Job, is_selected: bool
+    record: SwitchableRecord, status: RunStatus, job: Job, is_selected: bool
 ) -> None:
     recorder = RootCauseRecorder(record, lambda: pytest.fail("called"), {job.key: job})
-    names = recorder.select(signal, {"job": "etl", "run_id": 7, "status": status})
+    names = recorder.select({"job": "etl", "run_id": 7, "status": status})
     assert bool(names) is is_selected
-    assert {*names} <= {*recorder.find(signal)}
+    assert {*names} <= {*recorder.find()}
 
 
 @pytest.mark.parametrize(
@@ -64,7 +63,7 @@ def test_cause_is_recorded_of_the_end_that_it_explains(
     recorder = RootCauseRecorder(record, lambda: cast(Any, None), {"etl": JOB})
     add_run(record, 7, job_id=JOB_ID)
     record.finish_run(end(7, "failed", ended_at=5, job_id=JOB_ID, error="load: Workload failed."))
-    (receiver,) = recorder.find("run_finished").values()
+    (receiver,) = recorder.find().values()
     receiver(Flask("app"), job="etl", run_id=7, status=failed(end_time=ended_at), delivery_id="d")
     (row,) = record.list_runs()
     assert (row.error, row.outcome) == (recorded, "failed")
