@@ -19,7 +19,7 @@ from .errors import (
 )
 from .idempotency import RunOptions, RunStarter, Triggered
 from .identity import HasHeaders, add_requester, display_name, read_user_identity
-from .progress_receiver import ProgressReceiver
+from .progress_receiver import receive_progress
 from .reader import JobReader
 from .record.recording import Actor
 from .results import wrap_call, wrap_watch
@@ -309,8 +309,8 @@ class JobHandle(JobReader):
         :raises Conflict: the run has ended.
         """
         report = Progress.create(percent, message, task, self._now())
-        receiver = ProgressReceiver(self._state, self.job, self._require_identity())
-        receiver.receive(parse_run_id(run_id), report, token)
+        identity, run_id = self._require_identity(), parse_run_id(run_id)
+        receive_progress(self._state, self.job, identity, run_id, report, token)
 
     def _build_fields(
         self, params: Mapping[str, Any] | None, user: str | None, *, partial: bool = False

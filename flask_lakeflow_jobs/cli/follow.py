@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from types import FrameType
 
 import click
@@ -17,24 +18,20 @@ from .printing import print_progress
 from .record import get_record
 
 
-class FollowReport:
-    """Prints what a follower does, when that changes."""
+def build_report(follower: Follower) -> Callable[[], None]:
+    """Return a function that prints what a follower does, if that has changed."""
+    last = ""
 
-    def __init__(self, follower: Follower) -> None:
-        self._follower = follower
-        self._last = ""
+    def report() -> None:
+        nonlocal last
+        before, last = last, "Another process of the app follows its runs. Waiting to take over."
+        if follower.is_leading:
+            count = follower.run_count
+            last = f"Following {count} run{'' if count == 1 else 's'}."
+        if last != before:
+            print_progress(last)
 
-    def report(self) -> None:
-        """Print the state, unless it is the last one."""
-        if not self._follower.is_leading:
-            text = "Another process of the app follows its runs. Waiting to take over."
-        elif self._follower.run_count == 1:
-            text = "Following 1 run."
-        else:
-            text = f"Following {self._follower.run_count} runs."
-        if text != self._last:
-            self._last = text
-            print_progress(text)
+    return report
 
 
 @click.command(short_help="Follow unfinished runs to their end.", epilog=format_exit_codes())
@@ -57,7 +54,7 @@ def follow() -> None:
         follower.stop()
 
     with handle_end_signals(stop):
-        follower.run(FollowReport(follower).report)
+        follower.run(build_report(follower))
     state.ends.stop()
     print_progress("Stopped. Another process takes over the runs, if there is one.")
     if received and received != [signal.SIGTERM]:

@@ -13,14 +13,15 @@ import os
 import threading
 import traceback
 import uuid
+from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ..concurrency import run_in_each_process
+from ..errors import DatabaseUnavailable, RecordOutdated
 from ..text import MAX_ERROR_CHARS, clean_line
-from .deferred_writes import DeferredWrite, DeferredWrites
 from .delivery_threads import FAILURE_WAIT_SECONDS, MAX_WAIT_SECONDS, DeliveryThreads
 from .receivers import DeliveryDeclined
 
@@ -51,6 +52,12 @@ RENEWAL_SECONDS = CLAIM_SECONDS / 3
 
 #: Seconds between two checks.
 CHECK_SECONDS = 1.0
+
+#: How many writes are kept while the record is unavailable.
+MAX_DEFERRED = 10_000
+
+#: Writes something to the record.
+DeferredWrite: TypeAlias = Callable[[], object]
 
 _log = logging.getLogger("flask_lakeflow_jobs")
 
@@ -258,3 +265,41 @@ class ClaimWatch:
         self._checked_at = now
         self._since = {claim: self._since.get(claim, now) for claim in read()}
         return [claim for claim, since in self._since.items() if now - since >= self._seconds]
+
+
+class DeferredWrites:
+    """The writes of one process that wait until the record can be reached again, in their order."""
+
+    def __init__(self) -> None:
+        self._writes: deque[DeferredWrite] = deque()
+
+    def __len__(self) -> int:
+        return len(self._writes)
+
+    def add(self, write: DeferredWrite) -> None:
+        if len(self._writes) >= MAX_DEFERRED:
+            _log.error("The record is unavailable for too long: a run or its end is not recorded.")
+        else:
+            self._writes.append(write)
+
+    def add_first(self, write: DeferredWrite) -> None:
+        self._writes.appendleft(write)
+
+    def make(self) -> None:
+        """Make the writes. One that the database refuses delays no other.
+
+        :raises DatabaseUnavailable: the record cannot be reached. The rest is kept.
+        :raises RecordOutdated: it must be upgraded. The rest is kept.
+        """
+        for _ in range(len(self._writes)):
+            write = self._writes.popleft()
+            try:
+                write()
+            except (DatabaseUnavailable, RecordOutdated) as error:
+                if getattr(error, "is_refusal", False):
+                    self._writes.append(write)
+                    continue
+                self._writes.appendleft(write)
+                raise
+            except Exception:
+                _log.exception("Unexpected error while the end of a run was recorded.")

@@ -25,8 +25,7 @@ from ..runs.outcome import (
 from ..runs.redaction import redact_text
 from ..runs.run_parameters import fields_of
 from ..text import MAX_ERROR_CHARS, clean_line
-from .deferred_writes import DeferredWrite
-from .delivery import Outbox
+from .delivery import DeferredWrite, Outbox
 from .receivers import END_SIGNAL, OwnReceivers, Receivers
 
 if TYPE_CHECKING:

@@ -110,7 +110,7 @@ class CachedReads:
         def accepts(runs: list[dict[str, Any]], age: float) -> bool:
             return age < idle_ttl and all(map(has_ended, runs))
 
-        cache_key = f"runs:{limit}:{json.dumps(filters, sort_keys=True) if filters else '{}'}"
+        cache_key = f"runs:{limit}:{json.dumps(filters, sort_keys=True)}"
         return self._read(cache_key, fetch, lambda _: False, accepts)
 
     def get_task_output(self, task_run_id: int, *, is_final: bool) -> CachedResponse:

@@ -139,7 +139,7 @@ class SharedRecords:
         """Return the last change of a run, and store one if that was not possible before."""
         unstored = self._unstored.get(run_ids)
         if not unstored:
-            return _parse_change(stored)
+            return stored if isinstance(stored, str) and stored else None
         # Not the same one: another process may have made a later one since.
         change_id = new_id()
         if not self._store_change(run_ids, change_id):
@@ -215,10 +215,6 @@ class SharedRecords:
 def _change_key(run_ids: RunIds) -> str:
     job_id, run_id = run_ids
     return f"change:{job_id}:{run_id}"
-
-
-def _parse_change(stored: Any) -> str | None:
-    return stored if isinstance(stored, str) and stored else None
 
 
 def new_id() -> str:

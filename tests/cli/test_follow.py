@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 
 from flask_lakeflow_jobs import LakeflowJobs, maintenance
-from flask_lakeflow_jobs.cli.follow import FollowReport
+from flask_lakeflow_jobs.cli.follow import build_report
 from flask_lakeflow_jobs.following.follower import Follower
 from flask_lakeflow_jobs.maintenance import Maintenance
 from tests.cli.conftest import RunFlask
@@ -98,7 +98,7 @@ def test_follow_with_an_outdated_record_names_the_command(
 
 def test_report_prints_changes_only(capsys: pytest.CaptureFixture[str]) -> None:
     follower: Any = threading.local()
-    report = FollowReport(follower)
+    report = build_report(follower)
     for follower.is_leading, follower.run_count in [
         (False, 0),
         (False, 0),
@@ -107,7 +107,7 @@ def test_report_prints_changes_only(capsys: pytest.CaptureFixture[str]) -> None:
         (True, 1),
         (True, 2),
     ]:
-        report.report()
+        report()
     assert capsys.readouterr().err.splitlines() == [
         "Another process of the app follows its runs. Waiting to take over.",
         "Following 0 runs.",
