@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from . import signals, telemetry
 from .concurrency import load_module, run_in_each_process
-from .config import keys
-from .errors import ConfigurationError
 from .following.ends import EndRecorder, EndSender
 from .following.follower import LEASE_SECONDS, Follower
 from .following.notifier import Notifier
@@ -232,22 +230,18 @@ class AppState:
         """Return what follows the unfinished runs of the record in this process.
 
         :param lease_seconds: how long another process waits after this one has died.
-        :raises ConfigurationError: the app has no record.
         """
-        if self.record is None or not isinstance(self.ends, EndRecorder):
-            raise ConfigurationError(
-                f"{keys.FOLLOW.name} requires {keys.RECORD_URL.name}. Set it to true or to the URL"
-                " of a database."
-            )
+        # The settings require a record, and so does the command that follows.
+        record, ends = cast("Record", self.record), cast("EndRecorder", self.ends)
         finder = RunFinder(
-            self.record, lambda: self.upstream, self.settings.jobs, self.clock, self._poll_again
+            record, lambda: self.upstream, self.settings.jobs, self.clock, self._poll_again
         )
         return Follower(
-            self.record,
+            record,
             self.hub,
             self.settings.jobs,
             self.clock,
-            self.ends,
+            ends,
             finder,
             poll_interval=self.settings.poll_interval,
             lease_seconds=lease_seconds,

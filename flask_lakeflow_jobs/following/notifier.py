@@ -187,9 +187,7 @@ def send_message(url: NotifyUrl, title: str, text: str, *, is_success: bool = Tr
 
     :raises NotifyFailed: the service did not accept it.
     """
-    service = _open(url)
-    if service is None:
-        raise NotifyFailed(f"Apprise does not accept the URL {url.name}.")
+    service = _open(url)  # check_urls() has opened it
     from apprise import LogCapture, NotifyFormat, NotifyType  # an extra
 
     capture: Any = LogCapture  # Apprise does not declare its types
