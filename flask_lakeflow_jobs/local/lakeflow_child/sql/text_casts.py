@@ -23,25 +23,24 @@ _WHOLE = ("bigint", "int", "smallint", "tinyint")
 _FRACTIONS = ("decimal", "double", "float")
 
 
-def choose_casts(kinds: list[str], *, is_lenient: bool) -> list[str | None]:
-    """Return the types to which the operands of a calculation are cast; ``None`` for no cast.
+def choose_casts(
+    kinds: list[str], *, is_comparison: bool = False, is_lenient: bool
+) -> list[str | None]:
+    """Return the types to which the operands of a calculation or a comparison are cast.
 
     :param kinds: the types of the operands. A single one is that of a function of numbers.
+    :return: ``None`` for no cast.
     """
-    number: str | None = None
-    if len(kinds) == 1 or any(each.startswith(_FRACTIONS) for each in kinds):
-        number = "DOUBLE"
+    new: str | None = None
+    if is_comparison:
+        new = "BOOLEAN" if "boolean" in kinds else None
+    elif len(kinds) == 1 or any(each.startswith(_FRACTIONS) for each in kinds):
+        new = "DOUBLE"
     elif any(each in _WHOLE for each in kinds):
-        number = "DOUBLE" if is_lenient else "BIGINT"
+        new = "DOUBLE" if is_lenient else "BIGINT"
     elif is_lenient and set(kinds) == {_TEXT}:
-        number = "DOUBLE"
-    return [number if each == _TEXT else None for each in kinds]
-
-
-def choose_compared(kinds: list[str]) -> list[str | None]:
-    """Return the types to which the operands of a comparison are cast; ``None`` for no cast."""
-    has_boolean = "boolean" in kinds
-    return ["BOOLEAN" if has_boolean and each == _TEXT else None for each in kinds]
+        new = "DOUBLE"
+    return [new if each == _TEXT else None for each in kinds]
 
 
 def convert_texts(
@@ -66,10 +65,8 @@ def convert_texts(
             operands += each.expressions or [each.expression]
         with suppress(Exception):  # the query itself says what is wrong with it
             kinds = [find_kind(write_sql(operand)) for operand in operands]
-            if isinstance(each, _COMPARISONS):
-                casts = choose_compared(kinds)
-            else:
-                casts = choose_casts(kinds, is_lenient=is_lenient)
+            is_comparison = isinstance(each, _COMPARISONS)
+            casts = choose_casts(kinds, is_comparison=is_comparison, is_lenient=is_lenient)
             for operand, kind in zip(operands, casts, strict=True):
                 if kind is not None:
                     operand.replace(cast(this=operand.copy(), to=exp.DataType.build(kind)))

@@ -54,7 +54,7 @@ def _convert(
     expression: Any, find_kind: Callable[[Any], str], *, is_column: bool, is_lenient: bool
 ) -> None:
     # sqlglot is slow to import
-    from ...sql.text_casts import choose_casts, choose_compared, convert_in_text
+    from ...sql.text_casts import choose_casts, convert_in_text
     from ..language.map_keys import find_map, read_keys_in_text
 
     if text := expression.expression_string.expression:
@@ -67,14 +67,11 @@ def _convert(
             expression.expression_string.expression = found
         return
     call = expression.unresolved_function
-    is_compared = call.function_name in _COMPARISONS
-    if is_compared or len(call.arguments) == _OPERANDS.get(call.function_name):
+    is_comparison = call.function_name in _COMPARISONS
+    if is_comparison or len(call.arguments) == _OPERANDS.get(call.function_name):
         cast = FrameCalls().try_cast if is_lenient else FrameCalls().cast
         kinds = list(map(find_kind, call.arguments))
-        if is_compared:
-            casts = choose_compared(kinds)
-        else:
-            casts = choose_casts(kinds, is_lenient=is_lenient)
+        casts = choose_casts(kinds, is_comparison=is_comparison, is_lenient=is_lenient)
         for each, kind in zip(call.arguments, casts, strict=True):
             if kind is not None:
                 each.CopyFrom(cast(each, kind))
