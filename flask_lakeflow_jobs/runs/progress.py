@@ -70,12 +70,7 @@ class Progress:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the report for JSON."""
-        return {
-            "percent": self.percent,
-            "message": self.message,
-            "task": self.task,
-            "timestamp": self.timestamp,
-        }
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -93,17 +88,9 @@ class RunProgress(Progress):
         if progress is None:
             return None
         tasks = stored.get("tasks")
-        parsed = {
-            key: Progress.parse(each)
-            for key, each in (tasks.items() if isinstance(tasks, dict) else ())
-        }
-        return cls(
-            progress.percent,
-            progress.message,
-            progress.task,
-            progress.timestamp,
-            {key: each for key, each in parsed.items() if each is not None},
-        )
+        items = tasks.items() if isinstance(tasks, dict) else ()
+        parsed = {key: report for key, each in items if (report := Progress.parse(each))}
+        return cls(**vars(progress), tasks=parsed)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the progress for JSON, with that of the tasks by their keys."""
@@ -122,9 +109,7 @@ class RunProgress(Progress):
 
 def _find_percent_error(percent: Any) -> str | None:
     is_number = isinstance(percent, int | float) and not isinstance(percent, bool)
-    if is_number and 0 <= percent <= 100:
-        return None
-    return "Must be a number from 0 to 100."
+    return None if is_number and 0 <= percent <= 100 else "Must be a number from 0 to 100."
 
 
 def _find_text_error(text: Any, max_chars: int) -> str | None:

@@ -74,7 +74,7 @@ def select_progress(run: Mapping[str, Any], reports: Reports) -> RunProgress | N
     first = reports.get(WHOLE_RUN) or newest
     if first is None:
         return None
-    return RunProgress(first.percent, first.message, first.task, first.timestamp, tasks)
+    return RunProgress(**vars(first), tasks=tasks)
 
 
 def _earliest_report(task: Mapping[str, Any]) -> int:
