@@ -178,7 +178,9 @@ def test_help_that_is_unwritable_is_an_error_without_a_traceback(command: str) -
     assert result.stderr == ("Error: The output could not be written: No space left on device.\n")
 
 
-@pytest.mark.parametrize("command", ["list", "runs words", "run words -p args=x --no-wait"])
+@pytest.mark.parametrize(
+    "command", ["list", "runs words", "run words -p args=x --no-wait", "doctor"]
+)
 def test_command_fails_if_its_only_result_is_unwritable(command: str) -> None:
     run_in_shell("jobs run words")
     result = run_in_shell(f"jobs {command} > /dev/full")

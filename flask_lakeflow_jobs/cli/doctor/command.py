@@ -80,4 +80,5 @@ def doctor(server: list[str], url: str | None, notify: bool, as_json: bool) -> N
         print_document({"findings": [finding.to_dict() for finding in findings]})
     else:
         print_result(format_findings(findings))
-    raise click.exceptions.Exit(worst_exit_code(findings))
+    if code := worst_exit_code(findings):
+        raise click.exceptions.Exit(code)
