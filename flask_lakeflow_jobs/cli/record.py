@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import partial
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -223,8 +225,14 @@ def export(file_format: str, **filters: Any) -> None:
     get_record()
     present = _present_runs(EXPORT_LIMIT)
     rows = _read_all(_find_reader(filters, present))
-    write = _format_csv if file_format == "csv" else _format_json_lines
-    for text in write(rows):
+    if file_format == "csv":
+        from ..record.actions import RecordedAction  # the extra "record"
+        from ..record.values import RecordedRun
+
+        lines = _format_csv(rows, RecordedAction if filters["actions"] else RecordedRun)
+    else:
+        lines = _format_json_lines(rows)
+    for text in lines:
         print_result(text, needs_reader=True)
     _print_unread(present)
 
@@ -269,15 +277,12 @@ def _read_all(read: Callable[..., Sequence[Any]]) -> Iterator[Any]:
         token = page[-1].page_token
 
 
-def _format_csv(rows: Iterator[Any]) -> Iterator[str]:
-    """Yield the header and one line per row, without names of columns if there are no rows."""
-    header: list[str] = []
-    for row in rows:
-        values = vars(row)
-        if not header:
-            header = list(values)
-            yield format_csv_line(header)
-        yield format_csv_line(values.values())
+def _format_csv(rows: Iterator[Any], row_type: type[Any]) -> Iterator[str]:
+    """Yield the names of the columns, and one line per row."""
+    first = list(islice(rows, 1))  # before the names, because the record may fail
+    yield format_csv_line(field.name for field in fields(row_type))
+    for row in chain(first, rows):
+        yield format_csv_line(vars(row).values())
 
 
 def _format_json_lines(rows: Iterator[Any]) -> Iterator[str]:
