@@ -24,8 +24,9 @@ from .sail_server import Listener, SailServer, SparkUnavailable
 
 _RETRY_SECONDS = 60.0  # after a server did not start
 # The tasks of a small bundle take little more than Java's start, and half of that is optimization
-# for later. Over 30 million rows, a task takes a sixth longer without.
-_QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+# for later. Over 30 million rows, a task takes a sixth longer without. Java then takes 48 MB for
+# compiled code, unless it is set: a pipeline of 20 tables fills them, and Java ends.
+_QUICK_COMPILER = "-XX:TieredStopAtLevel=1 -XX:ReservedCodeCacheSize=240m"
 
 
 class Spark:

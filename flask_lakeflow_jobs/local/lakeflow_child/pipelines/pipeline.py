@@ -34,6 +34,7 @@ _CATALOG = "spark_catalog"  # that of all tables
 # By default, each stream would start 200 tasks for each batch.
 _PARTITIONS = "spark.sql.shuffle.partitions"
 _SETTINGS = {_PARTITIONS: "4", "spark.sql.streaming.schemaInference": "true"}
+_MAX_RETRIES = 4  # takes some seconds; by default a call waits ten minutes for a Java that ended
 # Patterns in the errors of Spark, and what to do about them.
 _ADVICE = {
     r"PARSE_SYNTAX_ERROR.*'(GENERATED|DEFAULT)'": (
@@ -65,6 +66,10 @@ _ADVICE = {
     r"UNRESOLVED_ROUTINE": (
         "Correct the name of the function, or simulate the job (its tag 'local_simulation'): Spark "
         "has none of this name, and only Databricks has some, such as ai_query."
+    ),
+    r"StatusCode\.UNAVAILABLE": (
+        "Java has ended while the pipeline ran, perhaps for lack of memory. The log of the task "
+        "has its last lines. Run the failed task again: flask jobs repair."
     ),
     r"UNABLE_TO_INFER_SCHEMA": (
         "Copy some files to the folder that the pipeline reads, in an earlier task or by hand: it "
@@ -236,7 +241,10 @@ def _start_session(folder: Path) -> Any:
         builder = builder.remote("local[*]")
         for name, value in settings.items():
             builder = builder.config(name, value)
-    return builder.getOrCreate()
+    session = builder.getOrCreate()
+    policy = import_module("pyspark.sql.connect.client.retries").DefaultPolicy
+    session.client.set_retry_policies([policy(max_retries=_MAX_RETRIES)])
+    return session
 
 
 def _share_tables(session: Any, pipeline: dict[str, Any], definitions: Definitions) -> None:

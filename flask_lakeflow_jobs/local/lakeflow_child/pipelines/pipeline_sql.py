@@ -18,6 +18,7 @@ _FORMS = {
     _CREATE + r"(?:STREAMING\s+)?LIVE\s+VIEW": "CREATE TEMPORARY VIEW",
     _CREATE + r"(?:LIVE\s+TABLE|MATERIALIZED\s+VIEW)": "CREATE MATERIALIZED VIEW",
     r"CLUSTER\s+BY\s*(?:\bAUTO\b|\([^()]*\))": "",  # Spark refuses it in SQL
+    r"\bUSING\s+DELTA\b": "",  # the one format of Databricks, which Spark lacks here
     r"\bLIVE\.": "",
 }
 _CONSTRAINT = re.compile(

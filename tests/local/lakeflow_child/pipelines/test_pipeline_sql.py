@@ -42,6 +42,8 @@ CATALOGS = ("main", "dev")
         ("SELECT 'LIVE.a' -- it's\n, LIVE.b", "SELECT 'LIVE.a'        \n, b"),
         ("CREATE TABLE t CLUSTER BY AUTO AS", "CREATE TABLE t  AS"),
         ("CREATE TABLE t CLUSTER BY (a,\nb) AS", "CREATE TABLE t \n AS"),
+        ("CREATE STREAMING TABLE t\nusing delta AS", "CREATE STREAMING TABLE t\n AS"),
+        ("FROM a JOIN b USING (delta)",) * 2,
     ],
 )
 def test_forms_of_databricks_become_those_of_spark(text: str, expected: str) -> None:
