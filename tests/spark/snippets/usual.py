@@ -251,3 +251,9 @@ read = F.udf(lambda name: open(f"{folder_of_texts}/{name}").read())
 assert spark.sql("SELECT 'a.txt' AS name").select(read("name")).first()[0] == "hello"
 files = spark.read.format("binaryFile").load(folder_of_texts)
 assert files.select(F.udf(lambda path: open(path).read())("path")).first()[0] == "hello"
+
+# %% old names of functions
+from pyspark.sql.functions import *
+
+found = spark.range(3).agg(countDistinct("id"), sumDistinct("id"), toDegrees(lit(0.0)))
+assert found.first()[:] == (3, 3, 0.0)

@@ -27,6 +27,10 @@ INSTALL_ADVICE = (
     "pip install 'flask-lakeflow-jobs[spark]'."
 )
 _MAX_RETRIES = 4  # takes some seconds; by default a call waits for ten minutes for a lost server
+_OLD_NAMES = (
+    *("approxCountDistinct", "bitwiseNOT", "countDistinct", "shiftLeft", "shiftRight"),
+    *("shiftRightUnsigned", "sumDistinct", "toDegrees", "toRadians"),
+)
 _MAX_DEPTH = 3000  # of calls in Python, for about 1400 steps of a frame
 # Databricks, documentation of Spark configuration properties: set on each cluster.
 _TAGS = {
@@ -80,6 +84,15 @@ def _number_rows(internal: Any) -> None:
     frame.attach_distributed_sequence_column = staticmethod(frame.attach_sequence_column)
 
 
+def _export_old_names(functions: Any) -> None:
+    """Let ``import *`` bring the old names of functions too, as runtimes before 17 do.
+
+    Spark 4 has them, but not among those that it exports. Spark 3 exports all names.
+    """
+    if exported := getattr(functions, "__all__", None):
+        exported += [each for each in _OLD_NAMES if hasattr(functions, each)]
+
+
 class TaskSpark:
     """The Spark of a task, which starts when its code uses it."""
 
@@ -94,7 +107,12 @@ class TaskSpark:
 
         On Databricks a session is always active. Starting it for every task would take seconds.
         """
-        change_when_loaded({"pyspark.sql": lambda _: self._start()})
+        change_when_loaded(
+            {
+                "pyspark.sql": lambda _: self._start(),
+                "pyspark.sql.functions": _export_old_names,
+            }
+        )
         if self._is_sail:
             change_when_loaded(
                 {
