@@ -28,6 +28,10 @@ _WRITTEN = ("dbt_packages", "logs", "target")
 _LOCK = "package-lock.yml"
 _CATALOG = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _FAILED = ("error", "fail", "runtime error", "partial success")
+_NOT_IMPORTED = (
+    "Run the local workspace on a Python that dbt supports, such as 3.13: dbt cannot be imported "
+    "on Python {}.{}."
+)
 _MAX_NAMED = 5  # failed nodes in a message
 # How dbt says that it cannot reach the hub or a repository.
 _NO_NETWORK = re.compile(
@@ -70,14 +74,13 @@ def _run_commands(payload: dict[str, Any], project: DbtProject) -> dict[str, Any
     project.link()
     os.chdir(project.root)
     project.write_profile(payload["profile"])
+    runner = import_runner()
     from .dbt_adapter import adapt
 
     adapt(project.folder)
-    from dbt.cli.main import dbtRunner
-
     for arguments in payload["parameters"]:
         print("$ dbt", *arguments, flush=True)
-        result = dbtRunner().invoke(arguments)
+        result = runner().invoke(arguments)
         nodes = list(getattr(result.result, "results", None) or ())
         results += [read_result(each) for each in nodes]
         if not result.success:
@@ -85,6 +88,18 @@ def _run_commands(payload: dict[str, Any], project: DbtProject) -> dict[str, Any
             print(error, file=sys.stderr)
             return {"error": error, "error_trace": error, "dbt_results": results}
     return {"dbt_results": results}
+
+
+def import_runner() -> Any:
+    """Return the class of dbt that runs a command.
+
+    :raises ImportError: dbt does not support the version of Python; the message says what to do.
+    """
+    try:
+        from dbt.cli.main import dbtRunner
+    except Exception as error:  # dbt 1.11 fails so on Python 3.14
+        raise ImportError(_NOT_IMPORTED.format(*sys.version_info)) from error
+    return dbtRunner
 
 
 def read_result(result: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from flask_lakeflow_jobs.local.lakeflow_child.dbt.dbt_task import (
     build_output,
     describe_dbt_failure,
     find_line,
+    import_runner,
 )
 
 CHOSEN = (
@@ -194,3 +196,11 @@ def test_find_line(tmp_path: Path, message: str, line: int | None) -> None:
 )
 def test_advise(message: str, expected: str) -> None:
     assert advise(message, "create view v with metrics").startswith(expected)
+
+
+def test_dbt_that_its_python_is_too_new_for_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "dbt", None)
+    with pytest.raises(ImportError, match=r"such as 3\.13: dbt cannot be imported on Python 3\."):
+        import_runner()
