@@ -21,6 +21,13 @@ MAX_BODY_BYTES = 1024 * 1024
 
 FORM_TYPE = "application/x-www-form-urlencoded"
 
+_INCOMPLETE = (
+    "The request body is incomplete, so the request was not carried out. The body was"
+    " truncated, or the app read it without caching it: use request.get_data() or"
+    " get_json()."
+)
+_CHUNKED = "Send the body with Content-Length: the app's server passes no chunked bodies on."
+
 
 def read_object(
     request: Request, example: str, members: Collection[str] | None = None
@@ -31,11 +38,8 @@ def read_object(
     """
     body = read_body(request)
     if len(body) < _min_body_length(request):
-        raise InvalidRequest(
-            "The request body is incomplete, so the request was not carried out. The body was"
-            " truncated, or the app read it without caching it: use request.get_data() or"
-            " get_json()."
-        )
+        can_read = not _is_chunked(request) or request.environ.get("wsgi.input_terminated")
+        raise InvalidRequest(_INCOMPLETE if can_read else _CHUNKED)
     if not body and not request.mimetype:
         return {}
     if not request.is_json:
@@ -99,6 +103,10 @@ def read_form(request: Request) -> None:
 
 def _min_body_length(request: Request) -> int:
     """Return the bytes that the headers promise: not every server fails if a body is truncated."""
-    if request.headers.get("Transfer-Encoding", "").lower() == "chunked":
+    if _is_chunked(request):
         return int(request.mimetype != "")
     return request.content_length or 0
+
+
+def _is_chunked(request: Request) -> bool:
+    return request.headers.get("Transfer-Encoding", "").lower() == "chunked"

@@ -81,6 +81,15 @@ def test_read_object_truncated_body_raises_invalid_request(
         read(Request({**context.request.environ, **environ}))
 
 
+def test_read_object_chunked_body_that_the_server_does_not_pass_on_says_what_to_send() -> None:
+    environ = {"wsgi.input": BytesIO(b"{}"), "HTTP_TRANSFER_ENCODING": "chunked"}
+    with (
+        FLASK.test_request_context("/", method="POST", content_type=JSON) as context,
+        pytest.raises(InvalidRequest, match=r"^Send the body with Content-Length: "),
+    ):
+        read(Request({**context.request.environ, **environ}))
+
+
 class MalformedBody:
     """A body that the server cannot read. gunicorn then raises errors of its own."""
 
