@@ -342,4 +342,6 @@ def test_volume_path_stays_that_of_the_workspace_in_branches_loops_and_other_job
     assert check.condition_task.outcome == "true"
     assert loop.run_id is not None
     iterations = client.jobs.get_run(loop.run_id).iterations or []
-    assert [client.jobs.get_run_output(each.run_id).logs for each in iterations] == [f"{VOLUME}\n"]
+    assert [client.jobs.get_run_output(each.run_id or 0).logs for each in iterations] == [
+        f"{VOLUME}\n"
+    ]
