@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine, kinds, task_logs
 from flask_lakeflow_jobs.local.engine import statement_runner as kept_statements
 from flask_lakeflow_jobs.local.http import application, server
-from flask_lakeflow_jobs.local.lakeflow_child import dbutils, result_chunks, result_types
+from flask_lakeflow_jobs.local.task_process import dbutils, result_chunks, result_types
 from flask_lakeflow_jobs.local.user_data import folder
 
 #: What is limited, and the limit: a number, or one with its unit.

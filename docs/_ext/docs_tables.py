@@ -17,7 +17,6 @@ from typing import Any
 
 from docs_commands import commands
 from docs_console import console_endpoints, css_variables, template_globals
-from docs_ledger import ledger_bundle, ledger_routes, ledger_tasks
 from docs_local import local_limits
 from docs_markdown import Table, as_json, code, params_of, sentence, summary_of
 from docs_routes import http_parameters, local_api, routes
@@ -281,9 +280,6 @@ TABLES: Mapping[str, Callable[[], Table]] = {
     "local-api": local_api,
     "local-tasks": local_tasks,
     "local-limits": local_limits,
-    "ledger-routes": ledger_routes,
-    "ledger-tasks": ledger_tasks,
-    "ledger-bundle": ledger_bundle,
     "gauges": gauges,
     "template-globals": template_globals,
     "console-endpoints": console_endpoints,

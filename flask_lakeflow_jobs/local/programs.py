@@ -14,7 +14,7 @@ from typing import Any
 from weakref import WeakSet
 
 #: The folder that runs as the program of each process of the workspace.
-CHILD = Path(__file__).parent / "lakeflow_child"
+CHILD = Path(__file__).parent / "task_process"
 
 #: Seconds after which a thread that waits looks whether it still has to.
 POLL_SECONDS = 0.1

@@ -25,9 +25,6 @@ from tests.support import wait_until
 VARS = '--vars "{dev_schema: ann}"'
 
 
-@pytest.mark.ledger(
-    "dbt_task", differs="It runs on DuckDB (the extra `dbt`), and a streaming table is a table."
-)
 def test_dbt_and_sql_tasks_read_each_others_tables(serve: Serve, tmp_path: Path) -> None:
     tasks = [
         sql_task("raw", "raw.sql"),

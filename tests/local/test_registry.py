@@ -78,12 +78,6 @@ def test_changed_bundle_is_reloaded_and_an_invalid_one_is_logged_once(
         assert len(caplog.records) == 1
 
 
-@pytest.mark.ledger(
-    "job: continuous",
-    "job: schedule",
-    "job: trigger",
-    differs="Nothing starts by itself. The job can be paused and resumed until the bundle changes.",
-)
 def test_bundle_job_is_paused_until_the_bundle_changes(tmp_path: Path) -> None:
     job = simulated_job(simulated_task("main"))
     path = write_bundle(tmp_path, {"etl": {**job, "continuous": {}}}, {})

@@ -67,7 +67,7 @@ def build_notebook(snippets: Mapping[str, str], begin: str) -> str:
     """
     return f"""# Databricks notebook source
 import json, tempfile
-from lakeflow_child.failure import describe_error
+from task_process.failure import describe_error
 from pyspark.sql import SparkSession, Window, functions as F
 folder, errors = tempfile.mkdtemp(), {{}}
 spark.sql("CREATE SCHEMA IF NOT EXISTS dev.snippets")

@@ -96,9 +96,6 @@ def run(client: Client, job: str) -> Any:
     return run
 
 
-@pytest.mark.ledger(
-    "dbt_task", differs="With the extra `spark`, tables are copied between DuckDB and Sail."
-)
 def test_dbt_and_sail_read_each_others_tables(workspaces: Create) -> None:
     workspace = workspaces(JOBS, FILES)
     client = workspace.start()
@@ -118,8 +115,8 @@ def test_dbt_and_sail_read_each_others_tables(workspaces: Create) -> None:
 SHARING = f"""{NOTEBOOK}
 import json, os, tempfile
 os.environ["LAKEFLOW_LOCAL_DATA"] = tempfile.mkdtemp()
-from lakeflow_child.dbt.shared_tables import SharedTables
-from lakeflow_child.sql.catalogs import Warehouse
+from task_process.dbt.shared_tables import SharedTables
+from task_process.sql.catalogs import Warehouse
 
 def share(*statements, spark_statements=()):
     tables = SharedTables(spark, os.environ["LAKEFLOW_LOCAL_DATA"] + "/shared.json", lambda _: None)

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.spark.support import check_snippets
 
 #: Each begins with a table of three rows, ``t``, and a frame with changes, ``new``.
@@ -167,8 +165,5 @@ def begin():
 """
 
 
-@pytest.mark.ledger(
-    "notebook_task", differs="DeltaTable runs SQL of Sail; its layout of files stays."
-)
 def test_delta_table_does_in_sql_what_it_does_on_databricks(workspaces: Callable[..., Any]) -> None:
     check_snippets(workspaces, SNIPPETS, ADVISED, begin=BEGIN, prepare="t = begin()")

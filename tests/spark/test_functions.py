@@ -19,7 +19,7 @@ def test_function_finds_the_packages_of_its_task(
     # here, since this module is also imported where pyspark is missing
     from pyspark.serializers import CloudPickleSerializer
 
-    from flask_lakeflow_jobs.local.lakeflow_child.spark.session.pyspark_patches import (
+    from flask_lakeflow_jobs.local.task_process.spark.session.pyspark_patches import (
         _pickle_modules,
     )
 
@@ -39,7 +39,7 @@ def test_function_finds_the_packages_of_its_task(
 
 
 def test_folders_of_the_cloud_are_left_to_sail() -> None:
-    from flask_lakeflow_jobs.local.lakeflow_child.spark.files.file_readers import wrap_load
+    from flask_lakeflow_jobs.local.task_process.spark.files.file_readers import wrap_load
 
     load = wrap_load(lambda _, path, *__: path, str)
     reader = SimpleNamespace(options=lambda: None, _options={}, _format=None, _schema=None)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.lakeflow_child.runtime_modules import RuntimeModules
+from flask_lakeflow_jobs.local.task_process.runtime_modules import RuntimeModules
 
 
 def test_services_that_an_older_protobuf_has_generated_load(

@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.spark.support import check_snippets, read_advised, read_snippets
 
 #: Functions of the snippets; ``begin`` comes before each of them.
@@ -38,10 +36,6 @@ def check(*rows):
 """
 
 
-@pytest.mark.ledger(
-    "notebook_task",
-    differs="Streams on Sail read what is new once, and end; they read earlier rows as a state.",
-)
 def test_streams_read_what_is_new_or_say_what_to_do(workspaces: Callable[..., Any]) -> None:
     working, advised = read_snippets("streams", "streams_state"), read_advised("streams_refused")
     check_snippets(workspaces, working, advised, begin=BEGIN, prepare="begin()")

@@ -206,9 +206,6 @@ def run(client: Client, job: str) -> list[str]:
     return str(outputs["read"].logs).splitlines() if "read" in outputs else []
 
 
-@pytest.mark.ledger(
-    "pipeline_task", differs="A target of AUTO CDC is a materialized view of a log of all changes."
-)
 def test_changes_of_several_updates_make_the_tables_of_their_sequence(
     client: Client, landing: Path
 ) -> None:
@@ -256,10 +253,6 @@ def test_changes_of_several_updates_make_the_tables_of_their_sequence(
     assert run(client, "read")[:2] == ["users", lines[1]]
 
 
-@pytest.mark.ledger(
-    "pipeline_task",
-    refused="Read … as a table, or its source as a stream: a stream of … has rows more than once",
-)
 def test_streams_of_a_target_and_changes_without_a_sequence_fail(
     client: Client, landing: Path
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.lakeflow_child.pipelines.change_sql import (
+from flask_lakeflow_jobs.local.task_process.pipelines.change_sql import (
     Changes,
     write_query,
     write_snapshot,

@@ -354,9 +354,6 @@ def test_pipeline_shares_its_tables_and_locates_its_errors(client: Client, tmp_p
     assert find_processes(str(tmp_path)) == []
 
 
-@pytest.mark.ledger(
-    "pipeline_task", differs="It reads tables and views of Sail, without their catalog."
-)
 def test_pipeline_reads_the_tables_of_sail_as_they_are(client: Client) -> None:
     """One is of the bundle, and the other one of a deployment."""
     run = client.run("sail", job_parameters={"deployed": deploy_pipeline(client)})

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
-from ..lakeflow_child import notebook_files
+from ..task_process import notebook_files
 from ..user_data import notebooks
 from ..user_data.folder import Parts, join_path, read_chunks
 from ..user_data.tree import Node, NotEmpty, OfBundle, SameFile, WorkspaceTree

@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..lakeflow_child.notebook_files import find_notebook_file
 from ..model import Settings, mappings
+from ..task_process.notebook_files import find_notebook_file
 from .bundle_error import BundleError, Location
 from .yaml import LocatedDict, LocatedList
 

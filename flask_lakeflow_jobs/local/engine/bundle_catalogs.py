@@ -9,8 +9,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from ..lakeflow_child.spark.language.sql_names import CATALOG_NAME
-from ..lakeflow_child.spark.tables.spark_catalog import list_saved_catalogs
+from ..task_process.spark.language.sql_names import CATALOG_NAME
+from ..task_process.spark.tables.spark_catalog import list_saved_catalogs
 
 #: Catalogs that every workspace has. The first is the default one.
 BUILT_IN_CATALOGS = ("main", "hive_metastore", "samples", "spark_catalog", "workspace")

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from ..bundle.paths import translate_dependency
-from ..lakeflow_child.notebook_files import (
+from ..task_process.notebook_files import (
     JUPYTER_SUFFIX,
     find_notebook_file,
     is_notebook,
     is_notebook_file,
     read_cells,
 )
-from ..lakeflow_child.package_names import IMPLIED_MODULES, find_package, normalize_name
+from ..task_process.package_names import IMPLIED_MODULES, find_package, normalize_name
 from .packages import INDEX_OPTIONS, Requirements
 
 # IPython takes a line that begins with the name of a magic for one.

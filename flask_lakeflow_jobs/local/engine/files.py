@@ -11,8 +11,8 @@ from typing import Any
 from ..bundle.git import GitRepository
 from ..bundle.load import Bundle
 from ..home import WorkspaceFolder
-from ..lakeflow_child.notebook_files import find_notebook_file
 from ..model import map_texts
+from ..task_process.notebook_files import find_notebook_file
 
 #: The path of a Unity Catalog volume: catalog, schema and name.
 _VOLUME = re.compile(r"(?<![\w./-])/Volumes/[\w-]+/[\w-]+/[\w-]+", re.ASCII)

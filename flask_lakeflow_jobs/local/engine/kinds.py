@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ..lakeflow_child.sql_statements import NO_ENGINE
 from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of, mappings
 from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
+from ..task_process.sql_statements import NO_ENGINE
 from .code_packages import read_notebook_environment
 from .dbt import build_dbt
 from .jvm import build_jar, build_submit

@@ -20,9 +20,9 @@ from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..lakeflow_child.package_names import CLUSTER_PACKAGES, normalize_name
 from ..model import Settings
 from ..programs import POLL_SECONDS, PYTHON, Stopped, never_stopped, run_program
+from ..task_process.package_names import CLUSTER_PACKAGES, normalize_name
 from .compute import find_environment, list_libraries
 
 # Without the index of a private package, a public one of the same name would be installed.

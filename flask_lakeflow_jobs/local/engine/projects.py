@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ..lakeflow_child import package_names
-from ..lakeflow_child.package_names import PROJECT_FILES, normalize_name, package_of
-from ..lakeflow_child.project_metadata import read_project_files
+from ..task_process import package_names
+from ..task_process.package_names import PROJECT_FILES, normalize_name, package_of
+from ..task_process.project_metadata import read_project_files
 
 # Every cluster has its own versions. Here, another pyspark would hide that of the session.
 # And dbt's adapter for Databricks is replaced by that for DuckDB.

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..lakeflow_child.spark.session.sail import add_catalogs
 from ..programs import CHILD, POLL_SECONDS, Stopped, SupervisedProcess, never_stopped
+from ..task_process.spark.session.sail import add_catalogs
 from .bundle_catalogs import BUILT_IN_CATALOGS
 
 #: The program that serves Spark, and its arguments.

@@ -11,8 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..lakeflow_child.spark.session.sail import MOUNTS
 from ..programs import POLL_SECONDS, Stopped
+from ..task_process.spark.session.sail import MOUNTS
 from .bundle_catalogs import (
     BUILT_IN_CATALOGS,
     find_catalogs,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from ..lakeflow_child.package_names import normalize_name
 from ..model import Settings
+from ..task_process.package_names import normalize_name
 from .code_packages import (
     list_cluster_packages,
     list_notebook_requirements,

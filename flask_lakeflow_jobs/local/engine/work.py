@@ -18,7 +18,7 @@ class CannotRun(Exception):
 class ProcessWork:
     """Work for a process of its own.
 
-    :param payload: the input of the process; see ``lakeflow_child.main``.
+    :param payload: the input of the process; see ``task_process.main``.
     :param requirements: the packages that it needs.
     """
 

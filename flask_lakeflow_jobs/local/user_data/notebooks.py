@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from ..lakeflow_child.notebook_files import (
+from ..task_process.notebook_files import (
     JUPYTER_SUFFIX,
     MARKDOWN,
     SOURCES,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..lakeflow_child import notebook_files
+from ..task_process import notebook_files
 from .folder import Folder, Parts, join_path, parse_path
 
 _ROOT = "Workspace"  # the first part of a path, which may be left out

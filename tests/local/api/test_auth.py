@@ -44,12 +44,6 @@ def test_other_credentials_are_refused(client: Client) -> None:
         assert client.address.token not in json.dumps(body)
 
 
-@pytest.mark.ledger(
-    "GET preview/scim/v2/Me",
-    "GET /.well-known/databricks-config",
-    "GET /oidc/.well-known/oauth-authorization-server",
-    same="SDK",
-)
 def test_discovery_and_current_user(client: Client) -> None:
     status, config = client.http("GET", "/.well-known/databricks-config", headers={})
     assert status == 200
@@ -76,7 +70,6 @@ def test_sdk_logs_in_by_client_id_and_secret(client: Client) -> None:
     assert [job.job_id for job in machine.jobs.list()] == [client.job_ids["etl"]]
 
 
-@pytest.mark.ledger("POST /oidc/v1/token", same="SDK")
 @pytest.mark.parametrize(
     ("secret", "form", "error"),
     [
@@ -123,13 +116,6 @@ def test_oauth_token_expires_after_an_hour(
     assert statuses == [200, 200, 401]
 
 
-@pytest.mark.ledger(
-    "GET preview/scim/v2/Users",
-    "GET preview/scim/v2/Groups",
-    "GET preview/scim/v2/ServicePrincipals",
-    "GET repos",
-    differs="There are one user, one group, no service principals and no Git folders.",
-)
 def test_users_groups_and_git_folders_are_listed(client: Client) -> None:
     me = client.sdk.current_user.me().user_name or ""
     users, groups = client.sdk.users, client.sdk.groups

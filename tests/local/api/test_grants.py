@@ -30,11 +30,6 @@ def test_change_adds_and_removes_privileges_of_its_principal(change: Any, after:
     assert change_privileges({"ann": frozenset("A")}, changes)["ann"] == after
 
 
-@pytest.mark.ledger(
-    "GET unity-catalog/permissions/{securable_type}/{full_name}",
-    "PATCH unity-catalog/permissions/{securable_type}/{full_name}",
-    differs="Grants are kept and shown, not enforced. GRANT in SQL is not among them.",
-)
 def test_new_object_has_no_grants_until_they_are_added(client: Client) -> None:
     """Volumes need neither DuckDB nor Spark."""
     volumes = client.sdk.volumes

@@ -19,7 +19,6 @@ def task(key: str) -> Task:
     return Task(task_key=key, notebook_task=NotebookTask(notebook_path="/simulated"))
 
 
-@pytest.mark.ledger("POST jobs/create", "GET jobs/list", "POST jobs/delete", same="API")
 @needs_newer_sdk
 def test_created_job_is_listed_run_and_deleted(client: Client) -> None:
     job_id = client.jobs.create(name="mine", tasks=[task("a")], tags=SIMULATED).job_id
@@ -80,7 +79,6 @@ def test_list_finds_a_name_in_any_case(client: Client) -> None:
     assert client.http("GET", "/api/2.2/jobs/list?name=other") == (200, {})
 
 
-@pytest.mark.ledger("GET jobs/get", same="API")
 def test_created_and_bundle_jobs_have_the_same_defaults(client: Client) -> None:
     created = client.jobs.create(tasks=[task("a")]).job_id
     for job_id in (created, client.job_ids["etl"]):
@@ -102,7 +100,6 @@ def test_created_and_bundle_jobs_have_the_same_defaults(client: Client) -> None:
     assert not any("tasks" in job["settings"] for job in listed["jobs"])
 
 
-@pytest.mark.ledger("POST jobs/update", "POST jobs/reset", same="SDK")
 def test_update_and_reset_through_the_sdk(client: Client) -> None:
     job_id = client.jobs.create(
         name="mine", tasks=[task("a"), task("b")], tags=SIMULATED, timeout_seconds=7
@@ -203,9 +200,6 @@ def test_invalid_settings_are_refused(
     assert list(client.jobs.list_runs()) == []
 
 
-@pytest.mark.ledger(
-    "POST jobs/update", "POST jobs/reset", "POST jobs/delete", refused="is defined by the bundle."
-)
 def test_bundle_jobs_cannot_be_changed_or_deleted(client: Client) -> None:
     job_id = client.job_ids["etl"]
     message = r"is defined by the bundle\. .* it in .*\.yml\."

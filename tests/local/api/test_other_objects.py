@@ -17,16 +17,6 @@ def create(client: Client, path: str, **fields: Any) -> Any:
     return created
 
 
-@pytest.mark.ledger(
-    "GET apps",
-    "POST apps",
-    "GET apps/{id}",
-    "PATCH apps/{id}",
-    "DELETE apps/{id}",
-    "GET apps/{id}/update",
-    "POST apps/{id}/update",
-    differs="Apps are kept and shown, and always stopped.",
-)
 def test_app_is_kept_changed_and_deleted(client: Client) -> None:
     created = create(client, "apps?no_compute=true", name="my-app", description="first")
     assert created["compute_status"]["state"] == "STOPPED"
@@ -45,9 +35,6 @@ def test_app_is_kept_changed_and_deleted(client: Client) -> None:
     assert (status, error["message"]) == (404, "App my-app does not exist.")
 
 
-@pytest.mark.ledger(
-    "POST apps/{id}/deployments", "POST apps/{id}/start", refused="but does not run them"
-)
 @pytest.mark.parametrize("action", ["deployments", "start"])
 def test_app_that_should_run_is_refused_with_the_command_to_write(
     client: Client, action: str
@@ -58,17 +45,6 @@ def test_app_that_should_run_is_refused_with_the_command_to_write(
     assert "keeps apps, but does not run them. Start the app with its own" in error["message"]
 
 
-@pytest.mark.ledger(
-    "GET lakeview/dashboards",
-    "POST lakeview/dashboards",
-    "GET lakeview/dashboards/{id}",
-    "PATCH lakeview/dashboards/{id}",
-    "DELETE lakeview/dashboards/{id}",
-    "GET lakeview/dashboards/{id}/published",
-    "POST lakeview/dashboards/{id}/published",
-    "DELETE lakeview/dashboards/{id}/published",
-    differs="Dashboards are kept, and not drawn. Their folder need not exist.",
-)
 def test_dashboard_is_kept_published_and_deleted(client: Client) -> None:
     fields = {"display_name": "Sales", "parent_path": "/Workspace/Shared", "warehouse_id": "a"}
     dashboard_id = create(client, "lakeview/dashboards", **fields, etag="x")["dashboard_id"]
@@ -88,14 +64,6 @@ def test_dashboard_is_kept_published_and_deleted(client: Client) -> None:
     assert client.http("GET", f"{API}{path}/published")[0] == 404
 
 
-@pytest.mark.ledger(
-    "GET unity-catalog/models",
-    "POST unity-catalog/models",
-    "GET unity-catalog/models/{id}",
-    "PATCH unity-catalog/models/{id}",
-    "DELETE unity-catalog/models/{id}",
-    differs="Models are kept without versions. Tasks do not see them, nor are theirs shown.",
-)
 def test_registered_model_is_kept_granted_and_deleted(client: Client) -> None:
     models = client.sdk.registered_models
     created = client.http(

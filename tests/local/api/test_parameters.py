@@ -33,7 +33,6 @@ def parse(settings: dict[str, Any] | None = None, **fields: Any) -> RunRequest:
     return parse_run_request(job, Request("2.2", fields))
 
 
-@pytest.mark.ledger("job: parameters", same="API")
 def test_job_parameters_are_values_over_defaults() -> None:
     request = parse(job_parameters={"count": 7, "other": True})
     assert request.parameters == [
@@ -161,7 +160,6 @@ def test_empty_idempotency_token_is_none(token: str | None, expected: str | None
     assert parse_idempotency_token(Request("2.2", {"idempotency_token": token})) == expected
 
 
-@pytest.mark.ledger("POST jobs/run-now", same="API")
 def test_idempotency_token_returns_the_same_run(client: Client) -> None:
     token = "x" * 64
     first = client.start("etl", idempotency_token=token)

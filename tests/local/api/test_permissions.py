@@ -34,11 +34,6 @@ def user_of(client: Client) -> str:
     return str(client.sdk.current_user.me().user_name)
 
 
-@pytest.mark.ledger(
-    "GET permissions/{kind}/{object_id}",
-    "GET permissions/{kind}/{object_id}/permissionLevels",
-    differs="There is one user, who owns everything. Permissions are kept, not enforced.",
-)
 def test_job_of_the_bundle_belongs_to_the_user(client: Client) -> None:
     job_id = str(client.job_ids["etl"])
     permissions = client.jobs.get_permissions(job_id)
@@ -53,11 +48,6 @@ def test_job_of_the_bundle_belongs_to_the_user(client: Client) -> None:
     }
 
 
-@pytest.mark.ledger(
-    "PUT permissions/{kind}/{object_id}",
-    "PATCH permissions/{kind}/{object_id}",
-    differs="Permissions are kept and shown, not enforced.",
-)
 def test_permissions_are_replaced_and_updated(client: Client) -> None:
     job_id, me = str(client.job_ids["etl"]), user_of(client)
     iam = client.sdk.permissions
@@ -103,13 +93,6 @@ def test_permissions_survive_a_restart_and_end_with_their_job(
             client.jobs.get_permissions(job_id)
 
 
-@pytest.mark.ledger(
-    "GET permissions/sql/{sql_kind}/{object_id}",
-    "PUT permissions/sql/{sql_kind}/{object_id}",
-    "PATCH permissions/sql/{sql_kind}/{object_id}",
-    "GET permissions/sql/{sql_kind}/{object_id}/permissionLevels",
-    differs="Permissions are kept and shown, not enforced.",
-)
 @pytest.mark.parametrize(
     ("kind", "object_id", "level"),
     [

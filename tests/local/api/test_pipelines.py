@@ -49,11 +49,6 @@ def names(client: Client) -> list[str | None]:
     return [each.name for each in client.sdk.pipelines.list_pipelines()]
 
 
-@pytest.mark.ledger(
-    "GET pipelines",
-    "GET pipelines/{id}",
-    differs="Those of the bundle have their keys as ids. All are idle.",
-)
 def test_pipelines_of_the_bundle_are_found(client: Client) -> None:
     pipelines = client.sdk.pipelines
     listed = {each.pipeline_id: each.name for each in pipelines.list_pipelines()}
@@ -70,9 +65,6 @@ def test_pipelines_of_the_bundle_are_found(client: Client) -> None:
         list(pipelines.list_pipelines(filter="notebook='x'"))
 
 
-@pytest.mark.ledger("POST pipelines", same="SDK")
-@pytest.mark.ledger("PUT pipelines/{id}", same="SDK")
-@pytest.mark.ledger("DELETE pipelines/{id}", differs="Its tables stay.")
 def test_created_pipeline_is_kept_changed_and_deleted(bundle: Path, tmp_path: Path) -> None:
     libraries = [PipelineLibrary(file=FileLibrary(path="/Workspace/Users/me/a.py"))]
     clock = ManualClock(1000.0)
@@ -138,10 +130,6 @@ def test_dry_run_creates_no_pipeline(client: Client) -> None:
     assert names(client) == ["Gold", "raw"]
 
 
-@pytest.mark.ledger(
-    "POST pipelines/{id}/updates",
-    refused="The local workspace updates a pipeline only as a task.",
-)
 @pytest.mark.parametrize(
     ("method", "path", "body", "code", "message"),
     [

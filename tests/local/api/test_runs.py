@@ -39,7 +39,6 @@ def get_output(client: Client, run_id: int | None, version: str = "2.2") -> tupl
     return client.http("GET", f"/api/{version}/jobs/runs/get-output?run_id={run_id}")
 
 
-@pytest.mark.ledger("POST jobs/run-now", "GET jobs/runs/get", "GET jobs/runs/list", same="API")
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.2"])
 def test_run_is_started_read_and_listed_under_each_version(client: Client, version: str) -> None:
     root = f"/api/{version}/jobs"
@@ -57,7 +56,6 @@ def test_run_is_started_read_and_listed_under_each_version(client: Client, versi
     assert "next_page_token" not in runs
 
 
-@pytest.mark.ledger("GET jobs/runs/get-output", same="API")
 @pytest.mark.parametrize(("version", "keys"), [("2.0", "ab"), ("2.1", "a"), ("2.2", "a")])
 def test_output_of_a_run_by_its_own_id_is_refused(client: Client, version: str, keys: str) -> None:
     tasks = [simulated_task(key) for key in keys]
@@ -135,7 +133,6 @@ def test_task_is_a_run_by_its_own_id(client: Client) -> None:
     assert state_fields(as_run) == state_fields(task)
 
 
-@pytest.mark.ledger("POST jobs/runs/delete", same="API")
 def test_active_run_cannot_be_deleted_and_a_deleted_one_is_gone(
     serve: Serve, clock: ManualClock
 ) -> None:
@@ -150,7 +147,6 @@ def test_active_run_cannot_be_deleted_and_a_deleted_one_is_gone(
     assert list(client.jobs.list_runs()) == []
 
 
-@pytest.mark.ledger("POST jobs/runs/submit", same="API")
 def test_submit_runs_tasks_without_a_job_once_per_token(serve: Serve) -> None:
     client = serve({"etl": simulated_job(simulated_task("main"))}, {"main.py": "print('hello')"})
     file = Path(client.sdk.config.host or "").name  # of no file

@@ -127,7 +127,6 @@ def test_durations_of_a_run_are_those_of_its_only_task() -> None:
     assert [[shape[name] for name in names] for shape in shapes] == [[1, 2, 3], [0, 0, 0]]
 
 
-@pytest.mark.ledger("task: description", same="API")
 def test_task_shows_its_settings_without_health() -> None:
     task = TaskRun(101, NOTEBOOK, attempt=2, start_time=1000, end_time=3500)
     shape = SERIALIZER.serialize_task(job_run(task), task)

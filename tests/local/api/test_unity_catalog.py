@@ -47,28 +47,6 @@ NOTEBOOK = """
 """
 
 
-@pytest.mark.ledger(
-    "GET unity-catalog/catalogs",
-    "GET unity-catalog/catalogs/{full_name}",
-    differs="A catalog also exists if the bundle names it, or once SQL uses it.",
-)
-@pytest.mark.ledger(
-    "GET unity-catalog/schemas",
-    "GET unity-catalog/schemas/{full_name}",
-    "POST unity-catalog/schemas",
-    differs="The catalog is created too. Comments and properties of SQL are not shown.",
-)
-@pytest.mark.ledger(
-    "DELETE unity-catalog/schemas/{full_name}",
-    "GET unity-catalog/tables/{full_name}/exists",
-    "DELETE unity-catalog/tables/{full_name}",
-    same="API",
-)
-@pytest.mark.ledger(
-    "GET unity-catalog/tables",
-    "GET unity-catalog/tables/{full_name}",
-    differs="Tables have names, comments and columns, without properties, locations and times.",
-)
 def test_objects_of_a_task_are_found_and_deleted(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,9 +102,6 @@ def test_objects_of_a_task_are_found_and_deleted(
         list(sdk.tables.list("dev", "bronze"))
 
 
-@pytest.mark.ledger(
-    "POST unity-catalog/catalogs", "DELETE unity-catalog/catalogs/{full_name}", same="SDK"
-)
 def test_catalog_is_created_once_and_deleted_with_its_schemas(client: Client) -> None:
     require_duckdb()
     sdk = client.sdk
@@ -155,12 +130,6 @@ def test_catalog_that_the_bundle_names_is_created_once(serve: Serve) -> None:
             catalogs.create(name)
 
 
-@pytest.mark.ledger(
-    "PATCH unity-catalog/catalogs/{full_name}",
-    "PATCH unity-catalog/schemas/{full_name}",
-    "PATCH unity-catalog/volumes/{full_name}",
-    differs="No object is renamed, and properties have no effect.",
-)
 def test_comment_owner_and_properties_of_an_object_are_kept(client: Client) -> None:
     require_duckdb()
     sdk = client.sdk
@@ -198,16 +167,6 @@ def test_missing_object_is_named(client: Client) -> None:
     assert not sdk.tables.exists("none.s.t").table_exists
 
 
-@pytest.mark.ledger(
-    "GET unity-catalog/volumes",
-    "GET unity-catalog/volumes/{full_name}",
-    "DELETE unity-catalog/volumes/{full_name}",
-    same="API",
-)
-@pytest.mark.ledger(
-    "POST unity-catalog/volumes",
-    differs="It is an empty folder, also where it is external. Its schema is created too.",
-)
 def test_volume_is_the_folder_of_its_path(serve: Serve, tmp_path: Path) -> None:
     """They need neither DuckDB nor Spark."""
     client = serve({"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": ""})
@@ -291,10 +250,6 @@ def test_other_objects_are_refused(module_client: Client) -> None:
         list(module_client.sdk.connections.list())
 
 
-@pytest.mark.ledger(
-    "GET unity-catalog/current-metastore-assignment",
-    differs="The metastore is called local, and its default catalog main, as in SQL.",
-)
 def test_metastore_is_assigned(serve: Serve) -> None:
     sdk = serve({"etl": {"tasks": [notebook_task("main")]}}, {"notebook.py": ""}).sdk
     assigned = sdk.metastores.current()

@@ -11,13 +11,6 @@ from tests.local.support import Client, python_task
 WAREHOUSE = "10ca10ca10ca10ca"
 
 
-@pytest.mark.ledger(
-    "GET sql/warehouses",
-    "GET sql/warehouses/{id}",
-    "POST sql/warehouses/{id}/start",
-    "POST sql/warehouses/{id}/stop",
-    differs="Each warehouse is the same DuckDB database. Stopping it has no effect.",
-)
 def test_warehouse_is_listed_stopped_and_started(client: Client) -> None:
     warehouses = client.sdk.warehouses
     assert [each.id for each in warehouses.list()] == [WAREHOUSE]
@@ -53,12 +46,6 @@ def test_warehouse_answers_to_each_id_that_a_job_names(serve: Serve) -> None:
     assert client.sdk.warehouses.get("beb00aeaaa803c3e").id == "beb00aeaaa803c3e"
 
 
-@pytest.mark.ledger(
-    "POST sql/warehouses",
-    "POST sql/warehouses/{id}/edit",
-    "DELETE sql/warehouses/{id}",
-    differs="Each warehouse is the same DuckDB database. Its settings are kept, without effect.",
-)
 def test_warehouse_is_created_edited_and_deleted(client: Client) -> None:
     warehouses = client.sdk.warehouses
     new_id = client.http("POST", "/api/2.0/sql/warehouses", {"name": "own", "tags": {}})[1]["id"]
@@ -73,7 +60,6 @@ def test_warehouse_is_created_edited_and_deleted(client: Client) -> None:
     assert (status, error["message"]) == (400, "Missing required field: name")
 
 
-@pytest.mark.ledger("GET clusters/list", "GET clusters/get", differs="There are no clusters.")
 def test_unknown_warehouse_and_cluster_are_not_found(serve: Serve) -> None:
     client = serve({"etl": {"tasks": [python_task("a")]}}, {"main.py": ""})
     with pytest.raises(NotFound, match=f"does not exist. Use {WAREHOUSE}, or any "):
@@ -85,18 +71,15 @@ def test_unknown_warehouse_and_cluster_are_not_found(serve: Serve) -> None:
     assert client.http("GET", "/api/2.1/clusters/get")[0] == 400
 
 
-@pytest.mark.ledger("GET clusters/spark-versions", differs="There is one version.")
 def test_spark_version_is_listed(client: Client) -> None:
     assert client.sdk.clusters.select_spark_version(long_term_support=True).startswith("16.4")
 
 
-@pytest.mark.ledger("GET clusters/list-node-types", differs="There is one type, i3.xlarge.")
 def test_node_type_is_selected(client: Client) -> None:
     clusters = client.sdk.clusters
     assert clusters.select_node_type(local_disk=True, min_memory_gb=16) == "i3.xlarge"
 
 
-@pytest.mark.ledger("POST /telemetry-ext", differs="It is dropped.")
 def test_telemetry_of_a_client_is_dropped(client: Client) -> None:
     assert client.http("POST", "/telemetry-ext", {"protoLogs": 2})[0] == 400
     assert client.http("POST", "/telemetry-ext", {})[0] == 200

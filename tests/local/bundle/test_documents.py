@@ -36,7 +36,6 @@ def test_load_bundle_path_may_have_detours(
     assert load_bundle("..") == load_bundle("../src/../databricks.yml") == load_bundle(path)
 
 
-@pytest.mark.ledger("bundle: include", same="CLI")
 def test_read_documents_merges_included_files(tmp_path: Path) -> None:
     included = write_file(tmp_path, "variables: {a: {default: 1}}", "more/a.yml")
     file = write_file(tmp_path, "include: [more/*.yml]\nvariables: {b: {default: 2}}")

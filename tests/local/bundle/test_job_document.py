@@ -34,7 +34,6 @@ def test_document_has_defaults_and_no_empty_texts(load: Load, field: str, filled
     assert value == filled
 
 
-@pytest.mark.ledger("job: job_clusters", same="CLI")
 @pytest.mark.parametrize(
     ("cluster", "expected"),
     [
@@ -53,7 +52,6 @@ def test_document_completes_job_clusters(load: Load, cluster: str, expected: Any
     ]
 
 
-@pytest.mark.ledger("job: name", same="CLI")
 def test_document_of_unnamed_job_has_prefix_only(load: Load) -> None:
     text = f"resources: {{jobs: {{etl: {{tasks: [{{task_key: a, {SCRIPT}}}]}}}}}}\n"
     assert load(text).jobs["etl"].settings["name"] == "Untitled"
@@ -61,7 +59,6 @@ def test_document_of_unnamed_job_has_prefix_only(load: Load) -> None:
     assert job["name"] == "p-"
 
 
-@pytest.mark.ledger("job: deployment", "job: edit_mode", "job: format", same="CLI")
 @pytest.mark.parametrize("key", ["deployment_id", "version_id"])
 def test_document_cannot_set_what_a_deployment_sets(load: Load, key: str) -> None:
     with pytest.raises(BundleError) as error:

@@ -20,7 +20,6 @@ from tests.local.bundle.conftest import Load
 from tests.local.bundle.support import SCRIPT, bundle_text, tasks_text, write_file
 
 
-@pytest.mark.ledger("job: tasks", "task: task_key", "bundle: resources", same="CLI")
 def test_load_bundle_completes_job_as_deployed(folder: Path) -> None:
     bundle = load_bundle(write_file(folder, tasks_text(f"{{task_key: main, {SCRIPT}}}")))
     job = bundle.jobs["etl"]
@@ -45,9 +44,6 @@ def test_load_bundle_completes_job_as_deployed(folder: Path) -> None:
     assert load_bundle(folder) == bundle
 
 
-@pytest.mark.ledger(
-    "job: id", "job: lifecycle", "job: permissions", differs="It is read, and has no effect."
-)
 def test_load_bundle_leaves_out_fields_that_are_no_settings(load: Load) -> None:
     job = load(bundle_text("id: 5\n      lifecycle: {}\n      permissions: []")).jobs["etl"]
     assert job.settings.keys() == {
@@ -55,16 +51,6 @@ def test_load_bundle_leaves_out_fields_that_are_no_settings(load: Load) -> None:
     }
 
 
-@pytest.mark.ledger(
-    "bundle: definitions",
-    "bundle: permissions",
-    "bundle: scripts",
-    differs="It is read, and has no effect.",
-)
-@pytest.mark.ledger(
-    "bundle: resources",
-    differs="Resources other than jobs are not created. References to their fields work.",
-)
 def test_load_bundle_ignores_sections_without_jobs(load: Load) -> None:
     more = """\
 definitions: {shared: &shared {a: b}}

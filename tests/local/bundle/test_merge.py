@@ -213,7 +213,6 @@ def test_normalize_variable_accepts_bare_value(value: Any, definition: Any) -> N
     assert normalize_variable(locate(value)) == definition
 
 
-@pytest.mark.ledger("bundle: targets", same="CLI")
 def test_load_bundle_target_merges_lists_of_jobs_by_key(load: Load) -> None:
     text = """
 variables: {first: {default: main}, cluster: {default: c}, parameter: {default: b}}

@@ -81,9 +81,6 @@ def test_missing_file_that_the_folder_of_the_bundle_has_is_named(folder: Path) -
     assert "Write '../../src/load.py': paths start at" in error.value.message
 
 
-@pytest.mark.ledger(
-    "job: git_source", differs="Nothing is cloned. The checkout around the bundle is used."
-)
 def test_translate_keeps_paths_of_git_source(folder: Path) -> None:
     task = {"spark_python_task": {"python_file": "nowhere/main.py"}}
     settings = translate(folder, {"git_source": {}, "tasks": [task]})
@@ -161,10 +158,6 @@ def test_translate_path_is_relative_to_its_file(folder: Path) -> None:
     assert settings["tasks"] == [{"spark_python_task": {"python_file": "/files/main.py"}}]
 
 
-@pytest.mark.ledger(
-    "bundle: sync",
-    differs="Nothing is copied. Files beside the bundle have the paths of `sync.paths`.",
-)
 @pytest.mark.parametrize(
     ("sync", "root"),
     [

@@ -71,7 +71,6 @@ def test_read_presets_refuses_value(presets: Any, bundle: Any, message: str) -> 
     assert (error.value.message, error.value.location) == (message, (FILE, 4))
 
 
-@pytest.mark.ledger("job: tags", same="CLI")
 @pytest.mark.parametrize(
     ("presets", "settings", "expected"),
     [
@@ -134,7 +133,6 @@ variables: {mode: {default: development}}
 """
 
 
-@pytest.mark.ledger("bundle: environments", "bundle: presets", "bundle: targets", same="CLI")
 @pytest.mark.parametrize(
     ("target", "expected"),
     [

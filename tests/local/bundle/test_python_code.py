@@ -49,7 +49,6 @@ def code(folder: Path) -> Path:
     return write_file(folder, CODE, "defined/jobs.py")
 
 
-@pytest.mark.ledger("bundle: python", same="CLI")
 def test_load_bundle_has_jobs_of_python_code(load: Load, code: Path) -> None:
     more = PYTHON + (
         "variables: {day: {default: monday}}\n"
@@ -113,11 +112,6 @@ def test_error_of_python_code_names_its_line(
     assert str(error.value).startswith(message)
 
 
-@pytest.mark.ledger(
-    "bundle: experimental",
-    "bundle: python",
-    differs="Without the extra `bundles`, a warning names what is missing.",
-)
 @pytest.mark.usefixtures("code")
 def test_python_code_without_its_package_is_a_warning(
     load: Load, monkeypatch: pytest.MonkeyPatch

@@ -11,7 +11,6 @@ from tests.local.bundle.conftest import Load
 from tests.local.bundle.support import bundle_text
 
 
-@pytest.mark.ledger("job: run_as", "bundle: run_as", same="CLI")
 @pytest.mark.parametrize(
     ("field", "more", "expected"),
     [

@@ -93,7 +93,6 @@ def test_schemas_and_volumes_have_full_names(load: Load) -> None:
     assert load(text.replace("empty:", "empty: 7"), "prod").catalog_objects[3] == "empty"
 
 
-@pytest.mark.ledger("bundle: bundle", "bundle: variables", "bundle: workspace", same="CLI")
 @pytest.mark.parametrize(
     ("reference", "target", "value"),
     [
@@ -300,7 +299,6 @@ def test_load_bundle_variable_sources_have_precedence(
     assert values == ["file", "environment", "environment"]
 
 
-@pytest.mark.ledger("bundle: bundle", same="CLI")
 def test_load_bundle_reads_git_details_of_its_repository(folder: Path, load: Load) -> None:
     write_file(folder, "ref: refs/heads/x\n", ".git/HEAD")
     more = "targets: {dev: {git: {branch: y}}, prod: {default: true}}"

@@ -17,7 +17,7 @@ from flask_lakeflow_jobs.local.engine.code_packages import (
     read_notebook_environment,
 )
 from flask_lakeflow_jobs.local.engine.packages import Requirements
-from flask_lakeflow_jobs.local.lakeflow_child.package_names import CLUSTER_PACKAGES
+from flask_lakeflow_jobs.local.task_process.package_names import CLUSTER_PACKAGES
 
 MLFLOW = CLUSTER_PACKAGES["mlflow"]
 HEADER = "# Databricks notebook source\n"

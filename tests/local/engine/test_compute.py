@@ -60,9 +60,6 @@ def test_local_libraries_of_a_task() -> None:
 
 
 @pytest.mark.parametrize("key", ["job_cluster_key", "existing_cluster_id"])
-@pytest.mark.ledger(
-    "task: job_cluster_key", differs="Its tasks share their libraries, in any order."
-)
 def test_libraries_of_other_tasks_on_the_cluster_are_installed_too(key: str) -> None:
     def task(cluster: str | None, name: str) -> dict[str, Any]:
         return {key: cluster, "libraries": [{"whl": f"{name}.whl"}, {"pypi": {"package": name}}]}

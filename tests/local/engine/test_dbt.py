@@ -38,8 +38,6 @@ def test_split_commands_takes_the_options_of_the_profile() -> None:
     )
 
 
-@pytest.mark.ledger("dbt_task", refused="The command … is no command of dbt.")
-@pytest.mark.ledger("dbt_task", refused="The command … cannot be read: ….")
 @pytest.mark.parametrize(
     ("command", "error"),
     [
@@ -99,11 +97,6 @@ def task(**body: Any) -> dict[str, Any]:
     return {"etl": {"tasks": [{"task_key": "dbt", "dbt_task": {"commands": ["dbt run"], **body}}]}}
 
 
-@pytest.mark.ledger("dbt_task", refused="Name the folder of the dbt project in 'project_directory'")
-@pytest.mark.ledger("dbt_task", refused="The dbt project has no profile: there is no … in ….")
-@pytest.mark.ledger("dbt_task", refused="… has no profile … with outputs, which … names.")
-@pytest.mark.ledger("dbt_task", refused="… cannot be read: ….")
-@pytest.mark.ledger("dbt_task", refused="… has no fields.")
 @pytest.mark.parametrize(
     ("body", "files", "error"),
     [

@@ -30,9 +30,6 @@ def build(kind: str, body: Any, context: TaskContext, **more: Any) -> dict[str, 
     return payload(build_work({"task_key": "main", kind: body, **more}, context))
 
 
-@pytest.mark.ledger(
-    "spark_jar_task", differs="It runs with spark-submit; Maven packages are not found."
-)
 @pytest.mark.parametrize(
     ("settings", "more"),
     [
@@ -87,9 +84,6 @@ def test_search_for_a_jar_leaves_out_large_folders(
     assert not {".venv", "node_modules", "site-packages"} & {*entered}
 
 
-@pytest.mark.ledger("spark_jar_task", refused="The spark_jar_task needs a 'main_class_name'.")
-@pytest.mark.ledger("spark_jar_task", refused="The spark_jar_task has no JAR.")
-@pytest.mark.ledger("spark_jar_task", refused="There is no … …. Build it, or copy it there:")
 @pytest.mark.parametrize(
     ("body", "libraries", "message"),
     [
@@ -106,11 +100,6 @@ def test_jar_task_without_its_jar_is_refused(
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.ledger(
-    "spark_submit_task", differs="It runs on this machine, with the spark-submit of pyspark."
-)
-@pytest.mark.ledger("spark_submit_task", refused="The spark_submit_task needs 'parameters', such")
-@pytest.mark.ledger("spark_submit_task", refused="There is no … …. Build it, or copy it there:")
 def test_spark_submit_takes_its_parameters(folder: Path) -> None:
     files = context(folder).files
     uploaded = files.to_local_path("dbfs:/FileStore/a.jar")
@@ -126,8 +115,6 @@ def test_spark_submit_takes_its_parameters(folder: Path) -> None:
     assert "needs 'parameters'" in refusal("spark_submit_task", {}, context(folder))
 
 
-@pytest.mark.ledger("pipeline_task", refused="A … needs pyspark with its Java libraries here:")
-@pytest.mark.ledger("pipeline_task", refused="A … needs Java here: install a JRE of version 17")
 @pytest.mark.parametrize(
     ("installed", "has_java", "message"),
     [

@@ -25,7 +25,6 @@ from tests.local.support import python_task
 # Conditions and for-each tasks
 
 
-@pytest.mark.ledger("condition_task", same="API")
 @pytest.mark.parametrize(
     ("left", "op", "right", "outcome"),
     [
@@ -47,9 +46,6 @@ def test_condition_outcome(
     assert build_work(spec, context(folder)) == ConditionResult(outcome)
 
 
-@pytest.mark.ledger(
-    "condition_task", refused="The condition compares … with … by …, which takes numbers."
-)
 def test_condition_that_orders_text_is_refused(folder: Path) -> None:
     body = {"left": "many", "op": "GREATER_THAN", "right": "1"}
     assert refusal("condition_task", body, context(folder)) == (
@@ -57,7 +53,6 @@ def test_condition_that_orders_text_is_refused(folder: Path) -> None:
     )
 
 
-@pytest.mark.ledger("for_each_task", same="API")
 @pytest.mark.parametrize(
     ("fields", "inputs", "concurrency"),
     [
@@ -73,9 +68,6 @@ def test_for_each_reads_inputs_and_concurrency(
     assert build_work(spec, context(folder)) == ForEach(inner, inputs, concurrency)
 
 
-@pytest.mark.ledger("for_each_task", refused="The inputs of the for_each_task are not valid JSON")
-@pytest.mark.ledger("for_each_task", refused="The inputs of the for_each_task must be a JSON array")
-@pytest.mark.ledger("for_each_task", refused="The for_each_task has … inputs; at most … run here.")
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [
@@ -92,7 +84,6 @@ def test_for_each_over_invalid_inputs_is_refused(folder: Path, inputs: str, mess
 # Processes
 
 
-@pytest.mark.ledger("spark_python_task", same="API")
 @pytest.mark.parametrize(
     ("body", "overriding", "expected"),
     [
@@ -111,7 +102,6 @@ def test_python_parameters(
     assert (work["path"], work["run"]) == (str(folder / "main.py"), {"runId": 5})
 
 
-@pytest.mark.ledger("python_wheel_task", same="API")
 @pytest.mark.parametrize(
     ("body", "overriding", "expected"),
     [
@@ -150,9 +140,6 @@ def test_operator_parameters(folder: Path) -> None:
     assert work["parameters"] == {"a": "1", "b": ""}
 
 
-@pytest.mark.ledger(
-    "python_operator_task", refused="The python_operator_task needs a 'main': the name of a"
-)
 @pytest.mark.parametrize("main", [None, "send", "jobs:send", "jobs.", 5])
 def test_operator_without_the_name_of_a_function_is_refused(folder: Path, main: Any) -> None:
     message = refusal("python_operator_task", {"main": main}, context(folder))
@@ -187,7 +174,6 @@ def test_notebook_runs_in_its_folder(folder: Path) -> None:
     assert (work["kind"], work["path"]) == ("notebook", str(folder / "notebook.py"))
 
 
-@pytest.mark.ledger("sql_task", refused="needs DuckDB or Spark here.")
 def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("duckdb", "pyspark"):
         monkeypatch.setitem(sys.modules, module, None)
@@ -198,7 +184,6 @@ def test_sql_without_duckdb_is_refused(folder: Path, monkeypatch: pytest.MonkeyP
     )
 
 
-@pytest.mark.ledger("job: git_source", refused="Check … out around the bundle")
 @pytest.mark.parametrize(
     ("settings", "body", "names_repository"),
     [
@@ -258,31 +243,17 @@ def test_folder_of_the_deployment_is_that_of_the_bundle(folder: Path) -> None:
 # Other kinds
 
 
-@pytest.mark.ledger("run_job_task", same="API")
 def test_run_job_takes_the_fields_of_run_now(folder: Path) -> None:
     body = {"job_id": "5", "job_parameters": {"day": "1"}}
     spec = {"task_key": "call", "run_job_task": body}
     assert build_work(spec, context(folder)) == NestedRun(5, {"job_parameters": {"day": "1"}})
 
 
-@pytest.mark.ledger("run_job_task", refused="The run_job_task needs a 'job_id'.")
 @pytest.mark.parametrize("body", [{}, {"job_id": None}, {"job_id": "x"}])
 def test_run_job_without_a_job_is_refused(folder: Path, body: dict[str, Any]) -> None:
     assert refusal("run_job_task", body, context(folder)) == "The run_job_task needs a 'job_id'."
 
 
-@pytest.mark.ledger(
-    "ai_function_task",
-    "ai_runtime_task",
-    "alert_task",
-    "clean_rooms_notebook_task",
-    "dashboard_task",
-    "dbt_cloud_task",
-    "dbt_platform_task",
-    "gen_ai_compute_task",
-    "power_bi_task",
-    refused=", which the local workspace cannot do: ",
-)
 @pytest.mark.parametrize("kind", sorted(TASK_KINDS.keys() - kinds._BUILDERS.keys()))
 def test_other_kind_is_refused(folder: Path, kind: str) -> None:
     message = refusal(kind, {}, context(folder))
@@ -295,8 +266,6 @@ def test_other_kind_is_refused(folder: Path, kind: str) -> None:
     )
 
 
-@pytest.mark.ledger("sql_task", refused="runs a saved query")
-@pytest.mark.ledger("sql_task", refused="refreshes a saved alert")
 def test_sql_without_a_file_is_refused(folder: Path) -> None:
     assert refusal("sql_task", {"alert": {"alert_id": "1"}}, context(folder)) == (
         "A sql_task with an alert refreshes a saved alert, which the local workspace cannot do: "

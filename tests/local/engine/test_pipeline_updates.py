@@ -55,10 +55,6 @@ def build(body: Any, context: TaskContext) -> dict[str, Any]:
     return payload(build_work({"task_key": "main", "pipeline_task": body}, context))
 
 
-@pytest.mark.ledger(
-    "pipeline_task",
-    differs="Spark Declarative Pipelines update it; there is one catalog.",
-)
 def test_pipeline_is_that_of_the_bundle(folder: Path) -> None:
     body = {"pipeline_id": "shop", "parameters": {"shop.n": "2"}, "refresh_selection": ["t"]}
     work = build(body, context(folder))
@@ -132,12 +128,6 @@ def test_pipeline_has_samples_that_its_files_or_their_modules_read(folder: Path,
     assert work["pipeline"]["has_samples"] is True
 
 
-@pytest.mark.ledger("pipeline_task", refused="The workspace has no pipeline …. Deploy it, or")
-@pytest.mark.ledger("pipeline_task", refused="A pipeline with … loads data from another system,")
-@pytest.mark.ledger("pipeline_task", refused="Spark has no equal of … in a pipeline_task.")
-@pytest.mark.ledger("pipeline_task", refused="The pipeline has no libraries.")
-@pytest.mark.ledger("pipeline_task", refused="The pipeline has no file … among its libraries")
-@pytest.mark.ledger("pipeline_task", refused="The … among the pipeline's libraries needs a path.")
 @pytest.mark.parametrize(
     ("body", "message"),
     [

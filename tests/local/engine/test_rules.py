@@ -81,7 +81,6 @@ def test_skipped_state_ignores_tasks_that_are_not_part_of_the_run() -> None:
     assert rules.evaluate_run_if(spec, attempts(a="SUCCESS")) is None
 
 
-@pytest.mark.ledger("task: disabled", same="API")
 def test_skipped_state_of_a_disabled_task_is_disabled() -> None:
     spec = {"task_key": "c", "depends_on": depends_on("a"), "disabled": True}
     assert rules.evaluate_run_if(spec, attempts(a="FAILED")) == states.DISABLED

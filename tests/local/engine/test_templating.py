@@ -181,10 +181,6 @@ def test_parameters_in_parameters_are_resolved_once() -> None:
     assert references(parameters=nested_parameters(""))["job.parameters.p39"] == ""
 
 
-@pytest.mark.ledger(
-    "notebook_task",
-    refused="The references of the task stand for more than … characters. Pass large values in",
-)
 def test_parameters_that_grow_beyond_measure_are_refused() -> None:
     with pytest.raises(CannotRun, match=r"more than 16,777,216 characters\. Pass large values in"):
         _ = references(parameters=nested_parameters("x"))["job.parameters.p39"]

@@ -35,26 +35,12 @@ class FullDisk(io.BytesIO):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.ledger("GET settings/disable_legacy_dbfs", differs="The setting cannot be changed.")
 def test_setting_says_that_dbfs_exists(client: Client) -> None:
     """Clients of several file systems, such as fsspec-databricks, read it first."""
     _, setting = client.http("GET", "/api/2.1/settings/disable_legacy_dbfs")
     assert setting["effective_boolean_val"] == {"value": False}
 
 
-@pytest.mark.ledger(
-    "GET dbfs/get-status",
-    "GET dbfs/list",
-    "POST dbfs/mkdirs",
-    "POST dbfs/delete",
-    "POST dbfs/move",
-    "POST dbfs/put",
-    "POST dbfs/create",
-    "POST dbfs/add-block",
-    "POST dbfs/close",
-    "GET dbfs/read",
-    same="API",
-)
 def test_file_is_written_read_moved_and_deleted(client: Client) -> None:
     dbfs = client.sdk.dbfs
     assert list(dbfs.list("/")) == []

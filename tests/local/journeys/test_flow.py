@@ -19,7 +19,6 @@ from tests.local.support import (
 from tests.support import wait_until
 
 
-@pytest.mark.ledger("task: depends_on", "task: run_if", same="API")
 @pytest.mark.parametrize(
     ("rule", "results", "expected"),
     [
@@ -108,7 +107,6 @@ def test_run_over_the_limit_without_a_queue_is_skipped(serve: Serve, clock: Manu
     assert state_fields(client.jobs.get_run(first))[1] == "SUCCESS"
 
 
-@pytest.mark.ledger("job: max_concurrent_runs", "job: queue", same="docs")
 def test_run_over_the_limit_is_queued(serve: Serve, clock: ManualClock) -> None:
     client = serve({"etl": simulated_job(simulated_task("a"), seconds=5)}, clock=clock)
     first, second, third = (client.start("etl") for _ in range(3))
@@ -130,7 +128,6 @@ def test_run_over_the_limit_is_queued(serve: Serve, clock: ManualClock) -> None:
     assert state_fields(client.jobs.get_run(first))[1] == "SUCCESS"
 
 
-@pytest.mark.ledger("POST jobs/runs/cancel", same="API")
 def test_cancel_returns_before_the_run_has_ended(serve: Serve, clock: ManualClock) -> None:
     client = serve(
         {"etl": simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=5)},
@@ -151,7 +148,6 @@ def test_cancel_returns_before_the_run_has_ended(serve: Serve, clock: ManualCloc
     assert state_fields(client.jobs.get_run(run_id))[1] == "CANCELED"
 
 
-@pytest.mark.ledger("POST jobs/runs/cancel-all", same="API")
 def test_cancel_all_cancels_queued_runs_or_those_of_a_job(serve: Serve, clock: ManualClock) -> None:
     jobs = {
         "etl": simulated_job(simulated_task("a"), seconds=5),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.local.conftest import Serve
 from tests.local.support import python_task, state_fields
 
@@ -41,32 +39,6 @@ _TASK: dict[str, Any] = {
 }
 
 
-@pytest.mark.ledger("job: description", "job: parent_path", same="API")
-@pytest.mark.ledger(
-    "job: budget_policy_id",
-    "job: continuous",
-    "job: duration_target",
-    "job: email_notifications",
-    "job: health",
-    "job: notification_settings",
-    "job: performance_target",
-    "job: schedule",
-    "job: trigger",
-    "job: triggers",
-    "job: usage_policy_id",
-    "job: webhook_notifications",
-    differs="It is kept and shown, and has no effect.",
-)
-@pytest.mark.ledger(
-    "task: compute",
-    "task: disable_auto_optimization",
-    "task: email_notifications",
-    "task: existing_cluster_id",
-    "task: health",
-    "task: notification_settings",
-    "task: webhook_notifications",
-    differs="It is kept and shown, and has no effect.",
-)
 def test_fields_without_a_local_meaning_are_kept_and_shown(serve: Serve) -> None:
     job = {**_JOB, "tasks": [python_task("main", **_TASK)]}
     client = serve({"etl": job}, {"main.py": "print('done')"})

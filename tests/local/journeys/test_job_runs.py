@@ -93,7 +93,7 @@ def test_failed_run_has_error_and_trace(serve: Serve) -> None:
     assert trace is not None
     assert trace.startswith("Traceback (most recent call last):\n")
     assert 'main.py", line 4, in <module>\n    load()' in trace
-    assert "lakeflow_child" not in trace
+    assert "task_process" not in trace
     assert outputs["next"].error is None
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.local.conftest import Serve
 from tests.local.support import task_results
 
@@ -15,10 +13,6 @@ def operator(key: str, main: str, **parameters: str) -> dict[str, Any]:
     return {"task_key": key, "python_operator_task": {"main": main, "parameters": items}}
 
 
-@pytest.mark.ledger(
-    "python_operator_task",
-    differs="Classes of sensors and operators are refused; functions are called as on Databricks.",
-)
 def test_operator_task_calls_its_function_and_locates_its_errors(serve: Serve) -> None:
     tasks = [
         operator("sent", "shop.jobs.send", day="mon", count="2"),

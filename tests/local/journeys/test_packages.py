@@ -64,12 +64,6 @@ def run_task(
     return output
 
 
-@pytest.mark.ledger(
-    "job: environments",
-    "task: environment_key",
-    "task: libraries",
-    differs="Packages are installed only if `LAKEFLOW_JOBS_LOCAL_INSTALL` is set.",
-)
 def test_packages_are_installed_once_if_it_is_enabled(tmp_path: Path) -> None:
     output = run_task(tmp_path, "cowbell==1.0", install=True, times=2)
     assert output.logs == "clonk\n"

@@ -40,7 +40,6 @@ def repairable(serve: Serve, clock: ManualClock) -> tuple[Client, int]:
     return client, run_id
 
 
-@pytest.mark.ledger("POST jobs/runs/repair", same="API")
 def test_repair_runs_failed_tasks_and_keeps_the_history(serve: Serve, clock: ManualClock) -> None:
     client, run_id = repairable(serve, clock)
     first = repair(client, run_id, rerun_all_failed_tasks=True)

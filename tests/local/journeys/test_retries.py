@@ -16,7 +16,6 @@ from tests.local.support import (
 from tests.support import needs_newer_sdk
 
 
-@pytest.mark.ledger("task: max_retries", "task: min_retry_interval_millis", same="API")
 @needs_newer_sdk
 def test_failed_task_is_retried_after_its_interval(serve: Serve, clock: ManualClock) -> None:
     parts = {"a": {"result": ["FAILED", "FAILED", "SUCCESS"]}}
@@ -56,7 +55,6 @@ def test_failed_task_is_retried_after_its_interval(serve: Serve, clock: ManualCl
     assert originals == [ids[0], ids[1], ids[0], ids[0]]
 
 
-@pytest.mark.ledger("task: retry_on_timeout", "task: timeout_seconds", same="API")
 @pytest.mark.parametrize(("again", "attempts"), [(False, 1), (True, 2)])
 def test_task_that_times_out_is_retried_on_request(
     serve: Serve, clock: ManualClock, again: bool, attempts: int
@@ -81,7 +79,6 @@ def test_process_that_times_out_is_stopped(serve: Serve) -> None:
     assert task_results(run) == {"main": "TIMEDOUT"}
 
 
-@pytest.mark.ledger("job: timeout_seconds", same="docs")
 def test_run_that_times_out_stops_its_tasks(serve: Serve, clock: ManualClock) -> None:
     job = {
         **simulated_job(simulated_task("a"), simulated_task("b", "a"), seconds=60),

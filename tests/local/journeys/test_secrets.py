@@ -25,18 +25,6 @@ from tests.local.conftest import Serve
 from tests.local.support import Client, call_at_once, python_task
 
 
-@pytest.mark.ledger(
-    "POST secrets/scopes/create",
-    "GET secrets/scopes/list",
-    "POST secrets/scopes/delete",
-    "POST secrets/put",
-    "GET secrets/list",
-    "POST secrets/delete",
-    same="API",
-)
-@pytest.mark.ledger(
-    "GET secrets/get", differs="Secrets of the environment of the workspace are found too."
-)
 def test_secret_is_put_read_listed_and_deleted(client: Client) -> None:
     secrets = client.sdk.secrets
     secrets.create_scope("prod")
@@ -58,13 +46,6 @@ def test_secret_is_put_read_listed_and_deleted(client: Client) -> None:
         secrets.get_secret("prod", "bytes")
 
 
-@pytest.mark.ledger(
-    "POST secrets/acls/put",
-    "GET secrets/acls/get",
-    "GET secrets/acls/list",
-    "POST secrets/acls/delete",
-    differs="Permissions are kept and shown, not enforced.",
-)
 def test_scope_has_permissions(client: Client) -> None:
     secrets = client.sdk.secrets
     secrets.create_scope("prod", initial_manage_principal="users")

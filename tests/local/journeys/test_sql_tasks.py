@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.local.conftest import Serve
 from tests.local.support import (
     depends_on,
@@ -55,7 +53,6 @@ def test_sql_task_runs_the_statements_of_its_file(serve: Serve) -> None:
     assert client.rows(run, "sum") == [["total"], ["9"]]
 
 
-@pytest.mark.ledger("sql_task", differs="SQL runs on DuckDB, or on Sail with the extra `spark`.")
 def test_sql_task_accepts_the_dialect_of_databricks(serve: Serve) -> None:
     require_duckdb()
     tasks = [

@@ -49,11 +49,6 @@ def rows(response: StatementResponse) -> list[list[str]] | None:
     return response.result.data_array
 
 
-@pytest.mark.ledger(
-    "POST sql/statements",
-    differs="Results are not in the format CSV. SQL is translated to DuckDB, or runs on Spark.",
-)
-@pytest.mark.ledger("GET sql/statements/{id}", differs="The last 200 statements are kept.")
 def test_statement_sees_the_tables_of_sql_tasks(serve: Serve) -> None:
     file = {"path": "make.sql"}
     task = {"task_key": "make", "sql_task": {"warehouse_id": WAREHOUSE, "file": file}}
@@ -84,7 +79,6 @@ def test_statement_sees_the_tables_of_sql_tasks(serve: Serve) -> None:
     )
 
 
-@pytest.mark.ledger("GET sql/statements/{id}/result/chunks/{index}", same="SDK")
 def test_large_result_comes_in_chunks(client: Client) -> None:
     response = execute(client, "SELECT id, repeat('x', 1000) FROM range(9000)")
     first = response.result
@@ -104,7 +98,6 @@ def test_large_result_comes_in_chunks(client: Client) -> None:
     assert shorter.manifest.truncated
 
 
-@pytest.mark.ledger("GET /results/{id}/{index}", differs="Links lead to the workspace itself.")
 def test_result_behind_links_is_read_without_a_token(
     serve: Serve, etl_jobs: dict[str, Any]
 ) -> None:
@@ -136,7 +129,6 @@ def test_result_behind_links_is_read_without_a_token(
         assert (reply.status_code, reply.json()["error_code"]) == (403, "PERMISSION_DENIED")
 
 
-@pytest.mark.ledger("POST sql/statements/{id}/cancel", same="SDK")
 def test_statement_is_canceled_while_others_wait(client: Client) -> None:
     api = client.sdk.statement_execution
     endless = execute(client, ENDLESS, wait_timeout="0s")
@@ -152,15 +144,6 @@ def test_statement_is_canceled_while_others_wait(client: Client) -> None:
     )
 
 
-@pytest.mark.ledger(
-    "POST sql/sessions", "DELETE sql/sessions/{id}", differs="Its configuration has no effect."
-)
-@pytest.mark.ledger(
-    "DELETE sql/statements/{id}", differs="The result stays until others need its place."
-)
-@pytest.mark.ledger(
-    "GET connector-service/feature-flags/{client}/{version}", differs="There are none."
-)
 def test_statements_of_a_session_run_in_its_schema(client: Client) -> None:
     def call(method: str, path: str, **fields: Any) -> Any:
         status, body = client.http(method, f"/api/2.0/sql/{path}", fields)

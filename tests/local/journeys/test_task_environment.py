@@ -23,10 +23,6 @@ def wheel(entry_point: str = "go", **more: Any) -> dict[str, Any]:
 PROJECT = '[project]\nname = "my_shop"\n[project.scripts]\ngo = "shop.main:run"'
 
 
-@pytest.mark.ledger(
-    "bundle: artifacts",
-    differs="Nothing is built. A wheel of the bundle is imported from its source.",
-)
 def test_unbuilt_wheel_is_imported_from_its_project(serve: Serve) -> None:
     task = wheel(libraries=[{"whl": "./dist/*.whl"}])
     init = "from importlib.metadata import version\nprint(version('my-shop'))"
@@ -95,7 +91,6 @@ def test_environment_dependency_on_a_project_is_imported(serve: Serve) -> None:
     assert output.logs == "sold\n", output.error
 
 
-@pytest.mark.ledger("task: libraries", same="docs")
 def test_built_wheel_is_imported(serve: Serve, tmp_path: Path) -> None:
     libraries = [{"whl": "./lib/*.whl"}]
     (tmp_path / "bundle" / "lib").mkdir()
@@ -147,13 +142,6 @@ def test_iteration_has_the_libraries_of_its_task(serve: Serve) -> None:
     assert run.state.result_state.value == "SUCCESS"
 
 
-@pytest.mark.ledger("job: environment_variables", "task: environment_variables_key", same="docs")
-@pytest.mark.ledger(
-    "job: job_clusters",
-    "task: job_cluster_key",
-    "task: new_cluster",
-    differs="There is no cluster. Its `spark_env_vars` are set, and its `spark_conf` on Sail.",
-)
 def test_task_has_the_environment_variables_of_its_cluster_or_job(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -97,10 +97,6 @@ def test_run_job_task_starts_a_run_of_the_other_job(serve: Serve) -> None:
     assert client.outputs(inner_run)["main"].logs == "friday\n"
 
 
-@pytest.mark.ledger(
-    "run_job_task",
-    refused="… Name a job of the bundle by a reference, or simulate the job",
-)
 def test_run_job_task_fails_with_the_nested_run(serve: Serve) -> None:
     jobs = {
         "inner": {"tasks": [python_task("main")]},
@@ -136,7 +132,6 @@ def test_cancel_cancels_the_nested_run(serve: Serve) -> None:
     assert state_fields(client.finish(inner.run_id))[1] == "CANCELED"
 
 
-@pytest.mark.ledger("run_job_task", refused="Jobs start each other in a circle: ….")
 @pytest.mark.parametrize("circle", [["a"], ["a", "b"], ["a", "b", "c"]])
 def test_run_job_tasks_in_a_circle_fail(
     serve: Serve, circle: list[str], caplog: pytest.LogCaptureFixture
@@ -162,7 +157,6 @@ def test_run_job_tasks_in_a_circle_fail(
     )
 
 
-@pytest.mark.ledger("run_job_task", refused="Jobs may start each other at most … levels deep.")
 def test_run_job_tasks_nest_at_most_ten_levels(serve: Serve) -> None:
     jobs = {
         f"j{level}": {"tasks": [nested("call", f"${{resources.jobs.j{level + 1}.id}}")]}
@@ -173,7 +167,6 @@ def test_run_job_tasks_nest_at_most_ten_levels(serve: Serve) -> None:
     assert len(list(client.jobs.list_runs())) == 11
 
 
-@pytest.mark.ledger("notebook_task", same="docs")
 def test_notebook_task_runs_an_ipynb(serve: Serve) -> None:
     cells = [
         {"cell_type": "markdown", "source": ["# Not code"]},
@@ -188,7 +181,6 @@ def test_notebook_task_runs_an_ipynb(serve: Serve) -> None:
     assert output.result == "monday 1"
 
 
-@pytest.mark.ledger("GET jobs/runs/export", same="API")
 def test_export_returns_the_code_and_output_of_a_notebook(serve: Serve, tmp_path: Path) -> None:
     tasks = [notebook_task("main"), python_task("other", "other.py")]
     text = "# Databricks notebook source\nprint('<shown>')\ndbutils.notebook.exit('done')\n"

@@ -42,20 +42,6 @@ def downloads(client: Client) -> Client:
     return client
 
 
-@pytest.mark.ledger(
-    "PUT fs/files/{path...}",
-    "GET fs/files/{path...}",
-    "HEAD fs/files/{path...}",
-    "DELETE fs/files/{path...}",
-    "HEAD fs/directories/{path...}",
-    "GET fs/directories/{path...}",
-    "DELETE fs/directories/{path...}",
-    same="API",
-)
-@pytest.mark.ledger(
-    "PUT fs/directories/{path...}",
-    differs="A volume is created when a directory or a file is written to it.",
-)
 def test_file_is_uploaded_listed_downloaded_and_deleted(client: Client) -> None:
     files = client.sdk.files
     files.create_directory(f"{VOLUME}/empty")

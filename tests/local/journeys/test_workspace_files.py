@@ -63,18 +63,6 @@ def make_home(client: Client) -> str:
     return path
 
 
-@pytest.mark.ledger(
-    "GET workspace/get-status",
-    "GET workspace/list",
-    "POST workspace/mkdirs",
-    "POST workspace/delete",
-    same="API",
-)
-@pytest.mark.ledger(
-    "POST workspace/import",
-    "GET workspace/export",
-    differs="The formats are SOURCE, AUTO, JUPYTER and RAW. Folders are not exported.",
-)
 def test_upload_of_each_kind_is_listed(client: Client, home: str) -> None:
     workspace = client.sdk.workspace
     workspace.upload(f"{home}/load.py", SOURCE, format=ImportFormat.AUTO)
@@ -227,9 +215,6 @@ def filled_home(module_client: Client) -> str:
     return home
 
 
-@pytest.mark.ledger(
-    "POST workspace/import", "GET workspace/export", refused="The local workspace has no format …"
-)
 @pytest.mark.parametrize(("call", "error", "message"), ERRORS)
 def test_bad_call_is_refused(
     module_client: Client,
@@ -246,7 +231,6 @@ def test_bad_call_is_refused(
     assert list(workspace.list(home, recursive=True)) == before
 
 
-@pytest.mark.ledger("POST workspace-files/import-file/{path...}", same="CLI")
 def test_import_file_follows_the_cli(client: Client, home: str) -> None:
     root = f"{home}/.bundle/shop/dev"
     path = f"{root}/state/deploy.lock"
@@ -347,11 +331,6 @@ def test_job_runs_uploaded_code(client: Client, home: str) -> None:
     assert outputs["file"].logs == "from a file\n"
 
 
-@pytest.mark.ledger(
-    "POST workspace-files/import-file/{path...}",
-    refused="… is a file of the bundle. Change it there: …",
-)
-@pytest.mark.ledger("GET workspace-files/{path...}", same="CLI")
 def test_bundle_appears_under_its_file_path(serve: Serve, tmp_path: Path) -> None:
     client = serve(
         {"etl": {"tasks": [notebook_task("a", "src/nb.py")]}},

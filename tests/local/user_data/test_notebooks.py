@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.lakeflow_child.notebook_files import is_notebook
+from flask_lakeflow_jobs.local.task_process.notebook_files import is_notebook
 from flask_lakeflow_jobs.local.user_data.notebooks import (
     LANGUAGES,
     from_jupyter,

@@ -79,7 +79,7 @@ assert [str(row.day) for row in spark.sql(f"{query} ORDER BY day").collect()] ==
 assert spark.sql(f"WITH days AS ({query}) SELECT count(*) FROM days").first()[0] == 3
 # %% statement whose corrections ask about its own parts is corrected a few times only
 from unittest.mock import patch
-from lakeflow_child.spark.statements.statement_rules import StatementRules
+from task_process.spark.statements.statement_rules import StatementRules
 corrected, correct = [], StatementRules._correct
 def count(rules, statement, *rest):
     corrected.append(statement)

@@ -1,5 +1,0 @@
-"""The code that runs in a task's process.
-
-Started by path and imported as ``lakeflow_child``, so that a task's process imports neither Flask
-nor the rest of this package.
-"""

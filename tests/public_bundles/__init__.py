@@ -1,1 +1,0 @@
-"""Bundles of other people, and small ones modelled on them, on the local workspace."""

@@ -1,2 +1,0 @@
-# Databricks notebook source
-open("/Volumes/main/shop/in/orders.csv")

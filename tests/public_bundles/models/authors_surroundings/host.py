@@ -1,4 +1,0 @@
-# Databricks notebook source
-from urllib.request import urlopen
-
-urlopen("https://shop.invalid/orders")

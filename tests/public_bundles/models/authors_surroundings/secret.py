@@ -1,2 +1,0 @@
-# Databricks notebook source
-dbutils.secrets.get("shop", "password")

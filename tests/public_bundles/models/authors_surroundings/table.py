@@ -1,2 +1,0 @@
-# Databricks notebook source
-spark.table("main.shop.orders").show()

@@ -1,4 +1,0 @@
-# Databricks notebook source
-import os
-
-os.environ["SHOP_TOKEN"]

@@ -1,3 +1,0 @@
-import shop
-
-print(shop.PRICE)

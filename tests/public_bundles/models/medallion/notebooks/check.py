@@ -1,2 +1,0 @@
-# Databricks notebook source
-dbutils.notebook.exit(spark.table(dbutils.widgets.get("table")).count())

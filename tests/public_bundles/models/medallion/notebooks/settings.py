@@ -1,2 +1,0 @@
-# Databricks notebook source
-landing = f"/Volumes/{catalog}/raw/landing"
