@@ -6,14 +6,22 @@ from collections.abc import Mapping
 
 from docs_markdown import Table
 
-from flask_lakeflow_jobs.local import daemon
-from flask_lakeflow_jobs.local.api import dbfs, parameters, runs, secrets, volumes, workspace_files
+from flask_lakeflow_jobs.local import background
+from flask_lakeflow_jobs.local.api import (
+    dbfs,
+    run_requests,
+    runs,
+    secrets,
+    volumes,
+    workspace_files,
+)
 from flask_lakeflow_jobs.local.bundle import validation, yaml
-from flask_lakeflow_jobs.local.engine import engine, kinds, task_logs
-from flask_lakeflow_jobs.local.engine import statement_runner as kept_statements
+from flask_lakeflow_jobs.local.engine import engine
+from flask_lakeflow_jobs.local.files import volume_folder
 from flask_lakeflow_jobs.local.http import application, server
 from flask_lakeflow_jobs.local.task_process import dbutils, result_chunks, result_types
-from flask_lakeflow_jobs.local.user_data import folder
+from flask_lakeflow_jobs.local.tasks import kinds, logs
+from flask_lakeflow_jobs.local.tasks import statement_runner as kept_statements
 
 #: What is limited, and the limit: a number, or one with its unit.
 LIMITS: Mapping[str, str] = {
@@ -24,9 +32,7 @@ LIMITS: Mapping[str, str] = {
     "inputs of a for-each task": f"{kinds._MAX_INPUTS:,}",
     "levels of jobs that start each other": f"{engine._MAX_NESTING}",
     "processes of tasks at the same time": "4 for each CPU, and 8 at least",
-    "log of a task, and result of a notebook": (
-        f"{task_logs.MAX_OUTPUT_BYTES // 2**20} MiB of each"
-    ),
+    "log of a task, and result of a notebook": (f"{logs.MAX_OUTPUT_BYTES // 2**20} MiB of each"),
     "value of `dbutils.jobs.taskValues`": f"{dbutils._MAX_TASK_VALUE_BYTES // 1024} KiB as JSON",
     "rows of a SQL task for other tasks": f"{result_types.MAX_ROWS:,}",
     "result of a statement": (
@@ -37,9 +43,9 @@ LIMITS: Mapping[str, str] = {
         f"{kept_statements.MAX_KEPT}, {kept_statements.MAX_KEPT_BYTES // 2**20} MiB"
     ),
     "parameters of a run, of each kind but job parameters": (
-        f"{parameters._MAX_PARAMETER_BYTES:,} bytes as JSON"
+        f"{run_requests._MAX_PARAMETER_BYTES:,} bytes as JSON"
     ),
-    "idempotency token": f"{parameters._MAX_TOKEN_LENGTH} printable characters",
+    "idempotency token": f"{run_requests._MAX_TOKEN_LENGTH} printable characters",
     "runs in a page": f"{runs._MAX_LIMIT}; {runs._MAX_LIMIT_2_0:,} in API 2.0",
     "body of a request": f"{server.MAX_BODY_BYTES // 2**20} MiB, {application.MAX_DEPTH} levels",
     "notebook, and export or import of a file": (
@@ -51,9 +57,9 @@ LIMITS: Mapping[str, str] = {
     "file of a volume": f"{volumes.MAX_FILE_BYTES // 2**30} GiB",
     "secret": f"{secrets.MAX_SECRET_BYTES // 1024} KiB",
     "scopes of secrets, and secrets of each": f"{secrets.MAX_SCOPES:,}",
-    "path": f"{folder.MAX_PATH_BYTES:,} bytes, {folder.MAX_NAME_BYTES} for each name",
+    "path": f"{volume_folder.MAX_PATH_BYTES:,} bytes, {volume_folder.MAX_NAME_BYTES} for each name",
     "life of an ended run": f"{engine._RETENTION_DAYS} days",
-    "time without use until the process ends": f"{daemon._IDLE_EXIT_SECONDS // 60} minutes",
+    "time without use until the process ends": f"{background._IDLE_EXIT_SECONDS // 60} minutes",
 }
 
 

@@ -69,7 +69,7 @@ def _stop() -> None:
 
 
 def _show_status() -> None:
-    from ..local.home import WorkspaceFolder
+    from ..local.folder import WorkspaceFolder
 
     folder = WorkspaceFolder(_folder())
     address = folder.read_address() if folder.is_served() else None
@@ -82,7 +82,7 @@ def is_workspace_available() -> bool:
     """Return whether the app's workspace can be called without starting a local one."""
     if get_state().settings.bundle is None:
         return True
-    from ..local.home import WorkspaceFolder
+    from ..local.folder import WorkspaceFolder
 
     return WorkspaceFolder(_folder()).is_served()
 

@@ -9,11 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .background import ensure_workspace, stop_workspace
     from .bundle.bundle_error import BundleError
     from .bundle.load import Bundle, BundleJob, load_bundle
     from .clock import Clock, ManualClock, SystemClock
-    from .daemon import ensure_workspace, stop_workspace
-    from .home import Address, WorkspaceError
+    from .folder import Address, WorkspaceError
     from .workspace import Workspace
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 #: The modules of these names. Those that import the least come first.
-_MODULES = ("home", "daemon", "clock", "bundle.bundle_error", "bundle.load", "workspace")
+_MODULES = ("folder", "background", "clock", "bundle.bundle_error", "bundle.load", "workspace")
 
 
 def __getattr__(name: str) -> Any:

@@ -16,7 +16,7 @@ from pathlib import Path
 from . import Address, BundleError, Workspace, WorkspaceError
 from .bundle.documents import find_root_file
 from .bundle.variables import set_variables
-from .home import WorkspaceFolder
+from .folder import WorkspaceFolder
 
 _CHECK_INTERVAL_SECONDS = 1.0
 

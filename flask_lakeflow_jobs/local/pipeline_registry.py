@@ -11,8 +11,8 @@ from .clock import Clock
 from .errors import InvalidState, ResourceConflict, ResourceDoesNotExist
 from .model import Settings
 from .registry import Registry
+from .store.runs import RunStore
 from .store.sqlite import Store
-from .store.unit_of_work import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +41,12 @@ class PipelineRegistry:
     :param registry: has the bundle, and the user who owns everything.
     """
 
-    def __init__(self, registry: Registry, unit_of_work: UnitOfWork, clock: Clock) -> None:
+    def __init__(self, registry: Registry, run_store: RunStore, clock: Clock) -> None:
         self._registry = registry
-        self._unit_of_work = unit_of_work
+        self._run_store = run_store
         self._clock = clock
         self._started = self._now()
-        with unit_of_work.exclusive() as store:
+        with run_store.exclusive() as store:
             loaded = [RegisteredPipeline(**each) for each in store.load_created("pipelines")]
         self._own = {each.pipeline_id: each for each in loaded}
 
@@ -81,7 +81,7 @@ class PipelineRegistry:
         """
         new_id = str(uuid.uuid4())
         pipeline = RegisteredPipeline(new_id, self._now(), self._registry.user, settings)
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             if not may_share_name:
                 self._check_name(pipeline)
             if not is_trial:
@@ -132,7 +132,7 @@ class PipelineRegistry:
             raise InvalidState(
                 f"Pipeline {pipeline_id} is defined by the bundle. {verb} it in {path}."
             )
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             if (pipeline := self._own.get(pipeline_id)) is None:
                 raise _not_found(pipeline_id)
             yield store, pipeline

@@ -17,8 +17,8 @@ from .clock import Clock
 from .errors import InvalidState, JobDoesNotExist
 from .model import TRIGGER_FIELDS, Settings
 from .object_permissions import Entry
+from .store.runs import RunStore
 from .store.sqlite import Store
-from .store.unit_of_work import UnitOfWork
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -50,10 +50,10 @@ class Registry:
     :param read: reads the bundle, as :func:`.load_bundle` does. It gets ``on_code``.
     """
 
-    def __init__(self, read: Callable[..., Bundle], unit_of_work: UnitOfWork, clock: Clock) -> None:
+    def __init__(self, read: Callable[..., Bundle], run_store: RunStore, clock: Clock) -> None:
         self._read = read
         self._bundle = bundle = read()
-        self._unit_of_work = unit_of_work
+        self._run_store = run_store
         self._clock = clock
         self._lock = threading.Lock()
         #: Set once nobody has to wait for the reload any more; ``None`` while there is no reload.
@@ -62,7 +62,7 @@ class Registry:
         _log_warnings(bundle)
         self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
-        with unit_of_work.exclusive() as store:
+        with run_store.exclusive() as store:
             self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_created("jobs")}
 
     @property
@@ -106,8 +106,8 @@ class Registry:
 
     def create(self, settings: Settings, permissions: list[Entry] | None = None) -> RegisteredJob:
         """Create a job, with permissions on it if they are not those of its creator only."""
-        job = RegisteredJob(self._unit_of_work.new_id(), self._now(), self.user, settings)
-        with self._unit_of_work.exclusive() as store:
+        job = RegisteredJob(self._run_store.new_id(), self._now(), self.user, settings)
+        with self._run_store.exclusive() as store:
             with store.transaction():
                 _save(store, job)
                 if permissions is not None:
@@ -149,7 +149,7 @@ class Registry:
     def _locked(self, job_id: int) -> Iterator[tuple[Store, RegisteredJob]]:
         """Find a job that nothing else changes or deletes meanwhile."""
         self.find(job_id)  # without the lock, as it may wait for the bundle
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             job = self._own.get(job_id) or self._from_bundle.get(job_id)
             if job is None:
                 raise JobDoesNotExist(job_id)

@@ -15,10 +15,10 @@ from .api.grants import Grants
 from .api.jobs import JobEndpoints
 from .api.kept_objects import KeptObjects
 from .api.other_objects import OtherObjectEndpoints
-from .api.parameters import parse_run_request
 from .api.permissions import PermissionEndpoints
 from .api.pipelines import PipelineEndpoints
 from .api.request import Request
+from .api.run_requests import parse_run_request
 from .api.runs import RunEndpoints
 from .api.secrets import SecretEndpoints
 from .api.serializers import RunSerializer
@@ -28,25 +28,25 @@ from .api.volumes import VolumeEndpoints
 from .api.warehouses import WarehouseEndpoints
 from .api.workspace_files import WorkspaceFileEndpoints
 from .clock import Clock
-from .engine.bundle_catalogs import BUILT_IN_CATALOGS, find_catalogs, find_catalogs_in_folder
 from .engine.engine import Engine
-from .engine.events import RunRequest
-from .engine.files import WorkspaceFiles
-from .engine.packages import Packages
-from .engine.processes import TaskServices
-from .engine.spark import Spark
-from .engine.statement_runner import StatementRunner
-from .engine.work import CannotRun, NestedRun
 from .environment import RUNTIME_VERSION, keep_bytecode, read_environment
 from .errors import ApiError, JobDoesNotExist
-from .home import WorkspaceFolder
+from .events import RunRequest
+from .files.secrets import SecretStore
+from .files.tree import WorkspaceTree, parse_workspace_path
+from .files.volume_folder import Folder, Parts, parse_path
+from .folder import WorkspaceFolder
 from .http.application import Application
 from .pipeline_registry import PipelineRegistry
 from .registry import Registry
-from .store.unit_of_work import UnitOfWork
-from .user_data.folder import Folder, Parts, parse_path
-from .user_data.secret_store import SecretStore
-from .user_data.tree import WorkspaceTree, parse_workspace_path
+from .store.runs import RunStore
+from .tasks.catalogs import BUILT_IN_CATALOGS, find_catalogs, find_catalogs_in_folder
+from .tasks.files import WorkspaceFiles
+from .tasks.packages import Packages
+from .tasks.processes import TaskServices
+from .tasks.spark import Spark
+from .tasks.statement_runner import StatementRunner
+from .tasks.work import CannotRun, NestedRun
 
 
 class WorkspaceService:
@@ -60,7 +60,7 @@ class WorkspaceService:
         self,
         folder: WorkspaceFolder,
         registry: Registry,
-        unit_of_work: UnitOfWork,
+        run_store: RunStore,
         clock: Clock,
         *,
         host: str,
@@ -69,14 +69,14 @@ class WorkspaceService:
     ) -> None:
         self._folder = folder
         self._registry = registry
-        self._unit_of_work = unit_of_work
+        self._run_store = run_store
         self._clock = clock
         self._host = host
         self._token = token
         self._workspace_id = 10**15 + zlib.crc32(str(folder.path).encode())
         self._files = WorkspaceFiles(lambda: registry.bundle, folder)
-        self._pipelines = PipelineRegistry(registry, unit_of_work, clock)
-        self._objects = KeptObjects(unit_of_work)
+        self._pipelines = PipelineRegistry(registry, run_store, clock)
+        self._objects = KeptObjects(run_store)
         self._secrets = SecretStore(folder, read_environment)
         services = TaskServices(
             self._task_environment,
@@ -86,7 +86,7 @@ class WorkspaceService:
             lambda: self._pipelines.settings,
         )
         self.engine = Engine(
-            unit_of_work,
+            run_store,
             self._files,
             clock,
             folder.tasks,
@@ -104,7 +104,7 @@ class WorkspaceService:
         folder, registry, user = self._folder, self._registry, self._registry.user
         auth = AuthEndpoints(self._token, self._host, user, self._workspace_id, self._clock)
         serializer = RunSerializer(self._host, self._workspace_id)
-        runs = RunEndpoints(registry, self._unit_of_work, self.engine, self._files, serializer)
+        runs = RunEndpoints(registry, self._run_store, self.engine, self._files, serializer)
         objects = self._objects
         warehouses = WarehouseEndpoints(registry, objects, self._host)
         others = OtherObjectEndpoints(objects, user, self._clock)
@@ -130,7 +130,7 @@ class WorkspaceService:
             experiments.routes,
             PermissionEndpoints(
                 registry,
-                self._unit_of_work,
+                self._run_store,
                 {
                     "apps": others.find_app,
                     "dashboards": others.find_dashboard,
@@ -148,7 +148,7 @@ class WorkspaceService:
                 tree,
                 volume_folder,
                 objects,
-                Grants(self._unit_of_work),
+                Grants(self._run_store),
                 user,
                 self._workspace_id,
             ).routes,

@@ -17,13 +17,13 @@ from .bundle.load import Bundle, load_bundle
 from .bundle.variables import hash_variables
 from .clock import Clock, SystemClock
 from .errors import ApiError
-from .home import Address, WorkspaceError, WorkspaceFolder
+from .folder import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
 from .http.server import HttpServer
 from .registry import Registry
 from .service import WorkspaceService
+from .store.runs import RunStore
 from .store.sqlite import Store
-from .store.unit_of_work import UnitOfWork
 
 
 class Workspace:
@@ -40,7 +40,7 @@ class Workspace:
     registry: Registry
     _server: HttpServer
     _application: Application
-    _unit_of_work: UnitOfWork
+    _run_store: RunStore
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Workspace:
     def _serve(self, bundle: Bundle, resources: ExitStack) -> Address:
         store = Store(self._folder.database)
         resources.callback(store.close)
-        self._unit_of_work = UnitOfWork(store)
+        self._run_store = RunStore(store)
         for leftover in (self._folder.tasks, self._folder.unfinished):
             shutil.rmtree(leftover, ignore_errors=True)
         self._folder.tasks.mkdir(mode=0o700, exist_ok=True)
@@ -101,11 +101,11 @@ class Workspace:
         read = partial(self._read_bundle, host)
         system_clock = SystemClock()
         clock = self._clock or system_clock
-        self.registry = Registry(read, self._unit_of_work, clock)
+        self.registry = Registry(read, self._run_store, clock)
         service = WorkspaceService(
             self._folder,
             self.registry,
-            self._unit_of_work,
+            self._run_store,
             clock,
             host=host,
             token=token,
@@ -162,7 +162,7 @@ class Workspace:
     @property
     def idle_seconds(self) -> float:
         """Seconds since the last request or the end of the last run; 0 while one is active."""
-        if not self._unit_of_work.is_idle:
+        if not self._run_store.is_idle:
             return 0.0
-        last_use = max(self._application.last_request, self._unit_of_work.last_end)
+        last_use = max(self._application.last_request, self._run_store.last_end)
         return time.monotonic() - last_use

@@ -16,7 +16,7 @@ from flask.cli import FlaskGroup
 from flask_lakeflow_jobs.cli import completion
 from flask_lakeflow_jobs.config.jobs import build_env_name
 from flask_lakeflow_jobs.handle import JobHandle
-from flask_lakeflow_jobs.local.home import WorkspaceFolder
+from flask_lakeflow_jobs.local.folder import WorkspaceFolder
 from flask_lakeflow_jobs.testing import FaultyWorkspace, GatewayPage
 from tests.cli import apps
 from tests.cli.conftest import BUNDLE, RunFlask, start_run

@@ -11,9 +11,9 @@ from databricks.sdk.service import jobs
 from docs_routes import JOBS_API
 
 from flask_lakeflow_jobs.local import Address
-from flask_lakeflow_jobs.local.engine.kinds import build_work
-from flask_lakeflow_jobs.local.engine.work import CannotRun
 from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS
+from flask_lakeflow_jobs.local.tasks.kinds import build_work
+from flask_lakeflow_jobs.local.tasks.work import CannotRun
 from tests.support import DEADLINE
 
 

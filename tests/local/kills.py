@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from flask_lakeflow_jobs.local import Address, ensure_workspace, load_bundle
-from flask_lakeflow_jobs.local.home import WorkspaceFolder
+from flask_lakeflow_jobs.local.folder import WorkspaceFolder
 from tests.local.support import ENDED, Client, is_running, state_fields
 from tests.support import DEADLINE, wait_until
 

@@ -14,8 +14,8 @@ from databricks.sdk.service.jobs import NotebookTask, Task
 from flask_lakeflow_jobs.local import ManualClock, Workspace, load_bundle
 from flask_lakeflow_jobs.local.errors import JobDoesNotExist
 from flask_lakeflow_jobs.local.registry import Registry
+from flask_lakeflow_jobs.local.store.runs import RunStore
 from flask_lakeflow_jobs.local.store.sqlite import Store
-from flask_lakeflow_jobs.local.store.unit_of_work import UnitOfWork
 from tests.local.support import (
     Client,
     job_names,
@@ -168,8 +168,8 @@ def test_old_bundle_is_served_while_code_of_a_changed_one_runs(tmp_path: Path) -
 def test_job_that_is_deleted_meanwhile_does_not_come_back(
     etl_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unit_of_work = UnitOfWork(Store(tmp_path / "runs.sqlite"))
-    registry = Registry(lambda: load_bundle(etl_bundle), unit_of_work, ManualClock())
+    run_store = RunStore(Store(tmp_path / "runs.sqlite"))
+    registry = Registry(lambda: load_bundle(etl_bundle), run_store, ManualClock())
     job = registry.create({"name": "mine", "tasks": []})
     with monkeypatch.context() as patch:
         patch.setattr(registry, "find", lambda job_id: job)
@@ -179,7 +179,7 @@ def test_job_that_is_deleted_meanwhile_does_not_come_back(
         with pytest.raises(JobDoesNotExist):
             registry.delete(job.job_id)
     assert job.job_id not in [each.job_id for each in registry.all()]
-    unit_of_work.close()
+    run_store.close()
 
 
 def test_bundle_is_reloaded_after_a_thread_for_it_could_not_start(
@@ -188,10 +188,10 @@ def test_bundle_is_reloaded_after_a_thread_for_it_could_not_start(
     def refuse(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    unit_of_work = UnitOfWork(Store(tmp_path / "runs.sqlite"))
+    run_store = RunStore(Store(tmp_path / "runs.sqlite"))
     jobs = {"etl": {"name": "old", "tasks": [python_task("main")]}}
     path = write_bundle(tmp_path, jobs, {"main.py": ""})
-    registry = Registry(lambda **_: load_bundle(path), unit_of_work, ManualClock())
+    registry = Registry(lambda **_: load_bundle(path), run_store, ManualClock())
     edit(path, "name: old", "name: new")
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refuse)
@@ -199,4 +199,4 @@ def test_bundle_is_reloaded_after_a_thread_for_it_could_not_start(
             registry.all()
     assert registry._reload is None  # for the end of which all requests would wait
     assert [each.settings["name"] for each in registry.all()] == ["new"]
-    unit_of_work.close()
+    run_store.close()

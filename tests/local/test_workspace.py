@@ -122,7 +122,7 @@ def test_two_thousand_queued_runs_are_accepted(serve: Serve) -> None:
 
 
 def test_task_that_ignores_sigterm_is_killed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.processes._GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.tasks.processes._GRACE_SECONDS", 0.1)
     code = """
         import signal, time
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -19,9 +19,7 @@ def test_function_finds_the_packages_of_its_task(
     # here, since this module is also imported where pyspark is missing
     from pyspark.serializers import CloudPickleSerializer
 
-    from flask_lakeflow_jobs.local.task_process.spark.session.pyspark_patches import (
-        _pickle_modules,
-    )
+    from flask_lakeflow_jobs.local.task_process.spark.session.pyspark_patches import _pickle_modules
 
     (tmp_path / "lakeflow_cow.py").write_text("def moo():\n    return 'moo'\n")
     monkeypatch.syspath_prepend(str(tmp_path))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine import sail_server
+from flask_lakeflow_jobs.local.tasks import spark_server
 from tests.example.support import EXAMPLE
 from tests.local.support import (
     Client,
@@ -173,7 +173,7 @@ def test_tasks_share_tables_over_runs_restarts_and_a_killed_server(workspaces: C
 def test_spark_server_ends_if_its_workspace_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "spark"
     folder.mkdir()
-    server = sail_server.SailServer(folder, dict(os.environ))
+    server = spark_server.SailServer(folder, dict(os.environ))
     server.open(["main"])
     assert find_server(folder)
     server._process.kill_all()  # as the death of this process would
@@ -216,7 +216,7 @@ def test_server_that_does_not_start_fails_only_tasks_that_use_spark(
         "plain": {"tasks": [notebook_task("main", "plain.py")]},
     }
     files = {"spark.py": NOTEBOOK + "spark.range(3).count()\n", "plain.py": NOTEBOOK + "1 + 1\n"}
-    monkeypatch.setattr(sail_server, "SAIL_ARGUMENTS", ("-c", "raise SystemExit(3)"))
+    monkeypatch.setattr(spark_server, "SAIL_ARGUMENTS", ("-c", "raise SystemExit(3)"))
     client = workspaces(jobs, files).start()
     assert task_results(client.run("plain")) == {"main": "SUCCESS"}
     run = client.run("spark")

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from flask_lakeflow_jobs.local import Workspace, load_bundle
-from flask_lakeflow_jobs.local.engine.spark import configure_jvm
+from flask_lakeflow_jobs.local.tasks.spark import configure_jvm
 from tests.local.support import Client, task_results, write_bundle
 from tests.spark_jvm.conftest import pipeline_task
 

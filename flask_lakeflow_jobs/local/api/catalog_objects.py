@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 from ..errors import ApiError, InvalidParameterValue
-from ..user_data.folder import MAX_NAME_BYTES
-from .pagination import encode_token, parse_token
+from ..files.volume_folder import MAX_NAME_BYTES
+from .pages import encode_token, parse_token
 from .request import Request
 from .serializers import Json
 

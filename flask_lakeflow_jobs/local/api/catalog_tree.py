@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Set
 from contextlib import AbstractContextManager, suppress
 
-from ..engine.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
 from ..errors import ApiError
-from ..user_data.folder import Folder
+from ..files.volume_folder import Folder
+from ..tasks.statement_runner import SUCCEEDED, Statement, StatementRequest, StatementRunner
 from .catalog_objects import (
     Name,
     build_columns_query,

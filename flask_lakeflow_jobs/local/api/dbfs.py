@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
-from ..user_data.folder import Folder, Parts, join_path, parse_path
+from ..files.volume_folder import Folder, Parts, join_path, parse_path
 from .request import Request, Routes, read_base64
 from .serializers import Json
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from ..errors import InvalidParameterValue
-from ..store.unit_of_work import UnitOfWork
+from ..store.runs import RunStore
 from .request import Request
 from .serializers import Json
 
@@ -22,11 +22,11 @@ class Grants:
     """The grants in the workspace's database, by object: its type and name, such as
     ``schema/main.sales``."""
 
-    def __init__(self, unit_of_work: UnitOfWork) -> None:
-        self._unit_of_work = unit_of_work
+    def __init__(self, run_store: RunStore) -> None:
+        self._run_store = run_store
 
     def read(self, path: str) -> Privileges:
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             return _collect(store.load_permissions(path))
 
     def change(self, path: str, changes: Iterable[Request]) -> Privileges:
@@ -34,7 +34,7 @@ class Grants:
 
         :raises ApiError: a change is invalid.
         """
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             granted = change_privileges(_collect(store.load_permissions(path)), changes)
             entries = [
                 {"principal": principal, "privilege": each}

@@ -12,12 +12,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..bundle.validation import (
-    FieldError,
-    convert_request_settings,
-    drop_nulls,
-    validate_settings,
-)
+from ..bundle.validation import FieldError, convert_request_settings, drop_nulls, validate_settings
 from ..errors import ApiError, InvalidParameterValue, UnexpectedType
 from ..model import LIST_KEYS, MULTI_TASK, SINGLE_TASK, Settings
 from ..task_kinds import TASK_KINDS

@@ -6,7 +6,7 @@ from ..model import LIST_KEYS, Settings
 from ..object_permissions import KINDS, complete_entries, parse_entries
 from ..registry import RegisteredJob, Registry
 from .job_settings import complete_settings, parse_job_settings, update_settings
-from .pagination import page_fields, paginate_nested, parse_limit, parse_start, truncate_nested
+from .pages import page_fields, paginate_nested, parse_limit, parse_start, truncate_nested
 from .request import Request, Routes
 from .serializers import Json, find_run_as
 

@@ -16,7 +16,7 @@ from ..object_permissions import (
     serialize,
 )
 from ..registry import Registry
-from ..store.unit_of_work import UnitOfWork
+from ..store.runs import RunStore
 from .request import Request, Routes
 from .serializers import Json
 
@@ -33,11 +33,11 @@ class PermissionEndpoints:
     def __init__(
         self,
         registry: Registry,
-        unit_of_work: UnitOfWork,
+        run_store: RunStore,
         finders: Mapping[str, Callable[[str], object]],
     ) -> None:
         self._registry = registry
-        self._unit_of_work = unit_of_work
+        self._run_store = run_store
         self._finders = finders
         self.routes: Routes = {
             ("GET", "permissions/{kind}/{object_id}"): self.get,
@@ -64,7 +64,7 @@ class PermissionEndpoints:
         """``PATCH permissions/{kind}/{id}``: replace the entries of the principals named."""
         kind, path = self._find(request)
         changes = parse_entries(kind, request.fields.get("access_control_list"))
-        with self._unit_of_work.exclusive():
+        with self._run_store.exclusive():
             return self._save(kind, path, merge_entries(self._load(kind, path), changes))
 
     def levels(self, request: Request) -> Json:
@@ -104,12 +104,12 @@ class PermissionEndpoints:
         return KINDS[name], f"{name}/{object_id}"
 
     def _load(self, kind: ObjectKind, path: str) -> list[Entry]:
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             saved = store.load_permissions(path)
         return default_entries(kind, self._registry.user) if saved is None else saved
 
     def _save(self, kind: ObjectKind, path: str, entries: list[Entry]) -> Json:
         check_owner(kind, entries)
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             store.save_permissions(path, entries)
         return serialize(kind, path, entries, self._registry.user)

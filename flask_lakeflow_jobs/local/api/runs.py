@@ -6,19 +6,19 @@ from dataclasses import asdict
 from functools import partial
 
 from ..engine.engine import Engine
-from ..engine.events import RunRequest
-from ..engine.files import FileMissing, WorkspaceFiles
-from ..engine.task_logs import MAX_PART_BYTES, MIN_PART_BYTES
 from ..errors import ApiError, InvalidParameterValue, InvalidState
+from ..events import RunRequest
 from ..model import JobRun, Settings, TaskRun
 from ..registry import Registry
+from ..store.runs import RunStore
 from ..store.sqlite import RunSelection
-from ..store.unit_of_work import UnitOfWork
+from ..tasks.files import FileMissing, WorkspaceFiles
+from ..tasks.logs import MAX_PART_BYTES, MIN_PART_BYTES
 from .html import render_notebook
 from .job_settings import parse_settings
-from .pagination import paginate_nested, paginate_runs, parse_limit, truncate_nested
-from .parameters import parse_idempotency_token, parse_repair_request, parse_run_request
+from .pages import paginate_nested, paginate_runs, parse_limit, truncate_nested
 from .request import Request, Routes
+from .run_requests import parse_idempotency_token, parse_repair_request, parse_run_request
 from .serializers import Json, RunSerializer
 
 _DEFAULT_LIMIT = 20
@@ -35,13 +35,13 @@ class RunEndpoints:
     def __init__(
         self,
         registry: Registry,
-        unit_of_work: UnitOfWork,
+        run_store: RunStore,
         engine: Engine,
         files: WorkspaceFiles,
         serializer: RunSerializer,
     ) -> None:
         self._registry = registry
-        self._unit_of_work = unit_of_work
+        self._run_store = run_store
         self._engine = engine
         self._files = files
         self._serializer = serializer
@@ -68,7 +68,7 @@ class RunEndpoints:
         settings = parse_settings(request.fields, name)
         run = self._engine.start_run(
             RunRequest(
-                job_id=self._unit_of_work.new_id(),
+                job_id=self._run_store.new_id(),
                 name=name,
                 creator=self._registry.user,
                 settings=settings,
@@ -83,7 +83,7 @@ class RunEndpoints:
         run_id = request.require_int("run_id")
         resolved = request.read_bool("include_resolved_values")
         history = request.read_bool("include_history")
-        with self._unit_of_work.exclusive():
+        with self._run_store.exclusive():
             run, task = self._find(run_id)
             if task:
                 shape = self._serializer.serialize_task_as_run(
@@ -100,10 +100,10 @@ class RunEndpoints:
         maximum = _MAX_LIMIT_2_0 if request.version == "2.0" else _MAX_LIMIT
         limit = parse_limit(request, default=_DEFAULT_LIMIT, maximum=maximum)
         expand = request.read_bool("expand_tasks")
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             list_runs = partial(store.list_runs, selection)
             run_ids, fields = paginate_runs(list_runs, request, limit)
-            runs = [self._unit_of_work.find_run(run_id) for run_id in run_ids]
+            runs = [self._run_store.find_run(run_id) for run_id in run_ids]
             shapes = [self._serialize_listed(run, expand_tasks=expand) for run in runs]
         return {"runs": shapes, **fields} if shapes else fields
 
@@ -150,14 +150,14 @@ class RunEndpoints:
             self._registry.find(job_id)
         elif not only_queued:
             raise InvalidParameterValue("Missing required field: job_id")
-        for run in reversed(self._unit_of_work.active_runs(job_id)):
+        for run in reversed(self._run_store.active_runs(job_id)):
             if not only_queued or run.state.life_cycle == "QUEUED":
                 self._engine.cancel(run)
         return {}
 
     def repair(self, request: Request) -> Json:
-        with self._unit_of_work.exclusive():
-            run = self._unit_of_work.find_run(request.require_int("run_id"))
+        with self._run_store.exclusive():
+            run = self._run_store.find_run(request.require_int("run_id"))
             if run.is_active:
                 raise InvalidState(
                     f"Run {run.run_id} is still active. A run can be repaired once it has ended."
@@ -172,13 +172,13 @@ class RunEndpoints:
             return {"repair_id": self._engine.repair(run, repair_request)}
 
     def delete(self, request: Request) -> Json:
-        with self._unit_of_work.exclusive():
-            run = self._unit_of_work.find_run(request.require_int("run_id"))
+        with self._run_store.exclusive():
+            run = self._run_store.find_run(request.require_int("run_id"))
             if run.is_active:
                 raise InvalidState(
                     f"Run {run.run_id} is still active. Cancel it and wait for its end first."
                 )
-            self._unit_of_work.delete_run(run)
+            self._run_store.delete_run(run)
         return {}
 
     def _serialize_listed(self, run: JobRun, *, expand_tasks: bool) -> Json:
@@ -192,16 +192,16 @@ class RunEndpoints:
         A run in the single-task format has the id of its task.
         """
         try:
-            return self._unit_of_work.find_run(run_id), None
+            return self._run_store.find_run(run_id), None
         except ApiError:
-            return self._unit_of_work.find_task(run_id)
+            return self._run_store.find_task(run_id)
 
     def _find_single_task(self, request: Request) -> TaskRun:
         run_id = request.require_int("run_id")
         try:
-            run, task = self._unit_of_work.find_task(run_id)
+            run, task = self._run_store.find_task(run_id)
         except ApiError:
-            run = self._unit_of_work.find_run(run_id)
+            run = self._run_store.find_run(run_id)
             latest = list(run.latest_attempts().values())
             # From API 2.1 on, a run of one task counts as a run with multiple tasks.
             if request.version == "2.0" and len(latest) == 1:

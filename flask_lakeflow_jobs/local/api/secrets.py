@@ -7,7 +7,7 @@ import re
 
 from ..clock import Clock
 from ..errors import ApiError, InvalidParameterValue
-from ..user_data.secret_store import SecretStore
+from ..files.secrets import SecretStore
 from .request import Request, Routes, read_base64
 from .serializers import Json
 

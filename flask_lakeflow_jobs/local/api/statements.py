@@ -11,7 +11,8 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
-from ..engine.statement_runner import (
+from ..errors import InvalidParameterValue
+from ..tasks.statement_runner import (
     ANY_DISPOSITION,
     ARROW,
     INLINE,
@@ -24,8 +25,7 @@ from ..engine.statement_runner import (
     StatementSession,
     StatementSessions,
 )
-from ..errors import InvalidParameterValue
-from .reply import RawReply
+from .replies import RawReply
 from .request import PathRoutes, Request, Routes
 from .serializers import Json
 from .warehouses import WarehouseEndpoints

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from ..engine.bundle_catalogs import BUILT_IN_CATALOGS
 from ..errors import ApiError, InvalidParameterValue
-from ..user_data.folder import Folder
+from ..files.volume_folder import Folder
+from ..tasks.catalogs import BUILT_IN_CATALOGS
 from .catalog_objects import (
     Name,
     already_exists,

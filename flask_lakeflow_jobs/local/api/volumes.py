@@ -10,8 +10,8 @@ from contextlib import contextmanager, suppress
 from email.utils import formatdate, parsedate_to_datetime
 
 from ..errors import ApiError, InvalidParameterValue
-from ..user_data.folder import Folder, Parts, join_path, parse_path, read_chunks
-from .reply import FileBody, RawReply
+from ..files.volume_folder import Folder, Parts, join_path, parse_path, read_chunks
+from .replies import FileBody, RawReply
 from .request import Request, Routes, Upload, UploadRoute
 from .serializers import Json
 

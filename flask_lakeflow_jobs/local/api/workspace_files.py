@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from ..errors import ApiError, InvalidParameterValue, ResourceDoesNotExist
+from ..files import notebooks
+from ..files.tree import Node, NotEmpty, OfBundle, SameFile, WorkspaceTree
+from ..files.volume_folder import Parts, join_path, read_chunks
 from ..task_process import notebook_files
-from ..user_data import notebooks
-from ..user_data.folder import Parts, join_path, read_chunks
-from ..user_data.tree import Node, NotEmpty, OfBundle, SameFile, WorkspaceTree
-from .reply import FileBody, RawReply
+from .replies import FileBody, RawReply
 from .request import Request, Routes, Upload, UploadRoute, read_base64
 from .serializers import Json
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from ..environment import read_environment
-from ..programs import PYTHON, run_program
+from ..subprocesses import PYTHON, run_program
 from .bundle_error import BundleError, Location
 from .merge import read_section
 from .yaml import LocatedDict, LocatedList

@@ -29,13 +29,7 @@ from .references import (
     interpolate,
 )
 from .validation import find_unknown_fields
-from .variables import (
-    assign_variables,
-    current_user_name,
-    find_misspelled,
-    read_target,
-    short_name,
-)
+from .variables import assign_variables, current_user_name, find_misspelled, read_target, short_name
 from .yaml import LocatedDict
 
 _SECTIONS = ("bundle", "presets", "resources", "sync", "targets", "variables", "workspace")

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .. import states
+from .. import events, states
 from ..model import JobRun, Repair, TaskRun
 from ..states import STOPPED, State
-from . import effects, events, rules
+from . import effects, rules
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from .. import events
 from ..clock import Clock
 from ..errors import RunDoesNotExist
 from ..model import SINGLE_TASK, JobRun, TaskRun
-from ..store.unit_of_work import UnitOfWork
-from . import effects, events
+from ..store.runs import RunStore
+from ..tasks.files import WorkspaceFiles
+from ..tasks.logs import TaskLogPart, read_stored
+from ..tasks.processes import MAX_PROCESSES, TaskServices
+from ..tasks.runner import TaskRunner
+from ..tasks.work import CannotRun, NestedRun
+from . import effects
 from .decisions import Decision, decide
-from .files import WorkspaceFiles
-from .processes import MAX_PROCESSES, TaskServices
-from .task_logs import TaskLogPart, read_stored
-from .task_runner import TaskRunner
-from .work import CannotRun, NestedRun
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
@@ -46,7 +47,7 @@ class Engine:
 
     def __init__(
         self,
-        unit_of_work: UnitOfWork,
+        run_store: RunStore,
         files: WorkspaceFiles,
         clock: Clock,
         folder: Path,
@@ -54,7 +55,7 @@ class Engine:
         workspace: Mapping[str, Any],
         nested_request: Callable[[NestedRun], events.RunRequest],
     ) -> None:
-        self._unit_of_work = unit_of_work
+        self._run_store = run_store
         self._clock = clock
         self._nested_request = nested_request
         self._queues = RunQueues()
@@ -81,14 +82,14 @@ class Engine:
 
         :raises ApiError: the token belongs to a run that has been deleted.
         """
-        with self._unit_of_work.exclusive():
+        with self._run_store.exclusive():
             if request.token:
-                existing = self._unit_of_work.find_run_of_token(request.token)
+                existing = self._run_store.find_run_of_token(request.token)
                 if existing is not None:
                     return existing
             run = self._create_run(request)
             self.submit(events.RunSubmitted(run, request.token, request.may_queue))
-            return self._unit_of_work.find_run(run.run_id)
+            return self._run_store.find_run(run.run_id)
 
     def cancel(self, run: JobRun, task: TaskRun | None = None) -> None:
         """Cancel a run, which ends once all its tasks have ended, or only one attempt of a task."""
@@ -101,7 +102,7 @@ class Engine:
 
         :return: the id of the repair.
         """
-        repair_id = self._unit_of_work.new_id()
+        repair_id = self._run_store.new_id()
         self.submit(events.RepairRequested(run.run_id, repair_id, request))
         return repair_id
 
@@ -111,19 +112,19 @@ class Engine:
     def read_output(self, task_id: int) -> tuple[JobRun, TaskRun, dict[str, Any]]:
         """Return an attempt with its run, and its output or its output so far."""
         output = self._task_runner.output_of(task_id)
-        run, task = self._unit_of_work.find_task(task_id)
+        run, task = self._run_store.find_task(task_id)
         if task.state.is_terminal:
-            output = self._unit_of_work.load_output(task)
+            output = self._run_store.load_output(task)
         nested = {"nested_run_id": task.nested_run_id} if task.nested_run_id else {}
         return run, task, nested | output
 
     def read_log_part(self, task_id: int, offset: int, limit: int) -> TaskLogPart:
         """Return a part of the log of an attempt, or of its log so far."""
         part = self._task_runner.read_log_part(task_id, offset, limit)
-        _, task = self._unit_of_work.find_task(task_id)
+        _, task = self._run_store.find_task(task_id)
         if not task.state.is_terminal:
             return part
-        output = self._unit_of_work.load_output(task)
+        output = self._run_store.load_output(task)
         return read_stored(
             output.get("logs", ""),
             output.get("logs_start", 0),
@@ -134,11 +135,11 @@ class Engine:
 
     def close(self) -> None:
         """Kill all processes. Active runs are marked as lost at the next start."""
-        with self._unit_of_work.exclusive():
+        with self._run_store.exclusive():
             if self._is_closed:
                 return
             self._is_closed = True
-            self._unit_of_work.close()
+            self._run_store.close()
         self._task_runner.close()
 
     # Events and effects
@@ -151,7 +152,7 @@ class Engine:
 
         :raises Exception: the event could not be committed; nothing has changed then.
         """
-        with self._unit_of_work.exclusive():
+        with self._run_store.exclusive():
             self._events.append(event)
             if self._is_draining:
                 return
@@ -199,7 +200,7 @@ class Engine:
             run = event.run
         else:
             try:
-                run = self._unit_of_work.find_run(event.run_id)
+                run = self._run_store.find_run(event.run_id)
             except RunDoesNotExist:  # deleted since the event was scheduled
                 return
         decision = self._decide(run, event)
@@ -208,9 +209,9 @@ class Engine:
                 break
             decision = decision.combined_with(self._decide(decision.run, end), end)
         if isinstance(event, events.RunSubmitted):
-            self._unit_of_work.add_run(decision.run, event.token, decision.outputs)
+            self._run_store.add_run(decision.run, event.token, decision.outputs)
         elif decision.run is not run:
-            self._unit_of_work.save_run(decision.run, decision.outputs)
+            self._run_store.save_run(decision.run, decision.outputs)
             self._is_store_failing = False
         self._queues.track(decision.run)
         for effect in decision.effects:
@@ -227,7 +228,7 @@ class Engine:
             event,
             now=self._clock.time(),
             running_runs=self._queues.running_runs(run.job_id),
-            new_id=self._unit_of_work.new_id,
+            new_id=self._run_store.new_id,
         )
 
     def _find_known_end(self, decision: Decision) -> events.TaskEnded | None:
@@ -259,7 +260,7 @@ class Engine:
     # New runs
 
     def _create_run(self, request: events.RunRequest, *, started_by: int = 0) -> JobRun:
-        run_id = self._unit_of_work.new_id()
+        run_id = self._run_store.new_id()
         # A run of a job without a list of tasks is its own task (flyteorg/flytekit pull 1935).
         is_its_task = request.settings.get("format") == SINGLE_TASK
         return JobRun(
@@ -276,7 +277,7 @@ class Engine:
             started_by=started_by,
             performance_target=request.performance_target,
             tasks=tuple(
-                TaskRun(run_id if is_its_task else self._unit_of_work.new_id(), spec)
+                TaskRun(run_id if is_its_task else self._run_store.new_id(), spec)
                 for spec in request.settings["tasks"]
                 if not request.only or spec["task_key"] in request.only
             ),
@@ -285,7 +286,7 @@ class Engine:
     def _create_nested_run(self, run: JobRun, work: NestedRun) -> JobRun:
         lineage = [run]
         while lineage[-1].started_by:
-            lineage.append(self._unit_of_work.find_run(lineage[-1].started_by))
+            lineage.append(self._run_store.find_run(lineage[-1].started_by))
         job_ids = [each.job_id for each in reversed(lineage)]
         if work.job_id in job_ids:
             # The run would wait for itself if its job allows only one run at once.
@@ -301,7 +302,7 @@ class Engine:
 
     def _restore(self) -> None:
         """Mark the runs that were active as lost, and delete old ones."""
-        with self._unit_of_work.exclusive() as store:
+        with self._run_store.exclusive() as store:
             for run_id in store.active_run_ids():
                 self.submit(events.WorkspaceRestarted(run_id))
             now_ms = int(self._clock.time() * 1000)

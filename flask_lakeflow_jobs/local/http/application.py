@@ -18,10 +18,10 @@ from urllib.parse import parse_qsl
 
 from ..api.auth import AuthEndpoints
 from ..api.html import render_home_page, render_job_page
-from ..api.reply import RawReply
+from ..api.replies import RawReply
 from ..api.request import PathRoutes, Request, Routes, Upload, UploadRoute
 from ..errors import ApiError, MalformedRequest
-from ..home import WorkspaceFolder
+from ..folder import WorkspaceFolder
 from .server import MAX_BODY_BYTES, FilePart
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")

@@ -18,7 +18,7 @@ from waitress.buffers import OverflowableBuffer, ReadOnlyFileBasedBuffer
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 
-from ..home import WorkspaceError
+from ..folder import WorkspaceError
 
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 # It warns of each request that waits for a thread: thousands of times under load, to no use.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ..home import WorkspaceError
+from ..folder import WorkspaceError
 from ..model import JobRun, Settings, TaskRun
 
 #: The tables of what clients create.

@@ -295,7 +295,7 @@ class DBUtils:
     @property
     def entry_point(self) -> Any:
         """Access to the notebook's context."""
-        from .context import EntryPoint
+        from .notebook_context import EntryPoint
 
         return EntryPoint(self._payload)
 

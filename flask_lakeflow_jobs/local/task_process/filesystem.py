@@ -8,7 +8,7 @@ from collections import namedtuple
 from errno import ENOENT
 
 from .not_served import raise_not_served
-from .workspace_paths import create_volume, to_address, to_local_path
+from .paths import create_volume, to_address, to_local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from importlib import import_module
 from .dbutils import DBUtils, NotebookExit
 from .json_files import write_json
 from .native_paths import NativePaths
+from .paths import WorkspacePaths
 from .runtime_modules import RuntimeModules
 from .spark.session.task_spark import TaskSpark
 from .supervisor import supervise
-from .workspace_paths import WorkspacePaths
 
 # Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
 # need are imported in functions.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from .workspace_paths import WorkspacePaths
+    from .paths import WorkspacePaths
 
 # Patterns of the functions of other libraries that take a path: of each module, and of its
 # classes. pandas reads folders, and writes partitions, with those of pyarrow.

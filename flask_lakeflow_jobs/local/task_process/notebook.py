@@ -16,8 +16,8 @@ from functools import partial
 from . import notebook_files
 from .dbutils import DBUtils, NotebookExit
 from .notebook_files import Cell, find_notebook
+from .paths import to_local_path
 from .script import create_main_module, extend_import_path
-from .workspace_paths import to_local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import json
 import os
 import re
 
-from .workspace_paths import to_local_path
+from .paths import to_local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
+from .paths import is_in_dbfs, to_local_path
 from .sql_statements import NO_SYSTEM_TABLES
-from .workspace_paths import is_in_dbfs, to_local_path
 
 _COPY = (
     "Copy the file to {}, in an earlier task or by hand: the local workspace has the files of the "

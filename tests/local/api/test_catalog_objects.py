@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.local.api.catalog_objects import (
     serialize_object,
     split_columns,
 )
-from flask_lakeflow_jobs.local.api.pagination import encode_token
+from flask_lakeflow_jobs.local.api.pages import encode_token
 from flask_lakeflow_jobs.local.api.request import Request
 from flask_lakeflow_jobs.local.errors import ApiError
 

@@ -6,11 +6,7 @@ import base64
 import json
 from urllib.parse import unquote
 
-from flask_lakeflow_jobs.local.api.html import (
-    render_home_page,
-    render_job_page,
-    render_notebook,
-)
+from flask_lakeflow_jobs.local.api.html import render_home_page, render_job_page, render_notebook
 
 
 def test_home_page_redirects_to_the_run_in_its_fragment() -> None:

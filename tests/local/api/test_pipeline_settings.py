@@ -9,11 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flask_lakeflow_jobs.local.api.pipelines import (
-    build_spec,
-    parse_pipeline,
-    serialize_details,
-)
+from flask_lakeflow_jobs.local.api.pipelines import build_spec, parse_pipeline, serialize_details
 from flask_lakeflow_jobs.local.bundle.fields import PIPELINE
 from flask_lakeflow_jobs.local.errors import ApiError
 from flask_lakeflow_jobs.local.pipeline_registry import RegisteredPipeline

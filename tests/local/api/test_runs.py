@@ -10,8 +10,8 @@ from databricks.sdk.errors import InvalidParameterValue, ResourceDoesNotExist
 from databricks.sdk.service.jobs import SparkPythonTask, SubmitTask
 
 from flask_lakeflow_jobs.local import ManualClock
-from flask_lakeflow_jobs.local.engine.task_logs import TaskLogPart
-from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
+from flask_lakeflow_jobs.local.tasks.logs import TaskLogPart
+from flask_lakeflow_jobs.local.tasks.runner import TaskRunner
 from tests.local.conftest import Serve
 from tests.local.support import (
     Client,

@@ -12,8 +12,8 @@ from flask_lakeflow_jobs.local.api.statements import (
     parse_timeout_action,
     parse_wait_timeout,
 )
-from flask_lakeflow_jobs.local.engine.statement_runner import StatementRequest, StatementSession
 from flask_lakeflow_jobs.local.errors import ApiError
+from flask_lakeflow_jobs.local.tasks.statement_runner import StatementRequest, StatementSession
 from tests.local.support import Client
 
 WAREHOUSE = "10ca10ca10ca10ca"

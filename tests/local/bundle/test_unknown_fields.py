@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.bundle.validation import (
-    find_undefined_compute,
-    find_unknown_fields,
-)
+from flask_lakeflow_jobs.local.bundle.validation import find_undefined_compute, find_unknown_fields
 from flask_lakeflow_jobs.local.bundle.yaml import load_yaml
 from tests.local.bundle.conftest import Load
 from tests.local.bundle.settings import job, loop, task

@@ -6,10 +6,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.bundle.validation import (
-    FieldError,
-    validate_settings,
-)
+from flask_lakeflow_jobs.local.bundle.validation import FieldError, validate_settings
 from tests.local.bundle.settings import NOTEBOOK, after, condition, job, loop, task
 
 SQL = {"warehouse_id": "x", "file": {"path": "a.sql"}}

@@ -10,19 +10,12 @@ import pytest
 
 from flask_lakeflow_jobs.local import ManualClock
 from flask_lakeflow_jobs.local.engine.engine import Engine
-from flask_lakeflow_jobs.local.engine.events import RunRequest
-from flask_lakeflow_jobs.local.engine.work import CannotRun, NestedRun
+from flask_lakeflow_jobs.local.events import RunRequest
+from flask_lakeflow_jobs.local.store.runs import RunStore
 from flask_lakeflow_jobs.local.store.sqlite import Store
-from flask_lakeflow_jobs.local.store.unit_of_work import UnitOfWork
-from tests.local.engine.support import task_services
-from tests.local.support import python_task, simulated_job, simulated_task, write_bundle
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """The folder of a bundle with a file of each kind."""
-    files = {"main.py": "", "notebook.py": "", "src/query.sql": ""}
-    return write_bundle(tmp_path, {"etl": {"tasks": [python_task("main")]}}, files).parent
+from flask_lakeflow_jobs.local.tasks.work import CannotRun, NestedRun
+from tests.local.support import simulated_job, simulated_task
+from tests.local.tasks.support import task_services
 
 
 class Workshop:
@@ -31,7 +24,7 @@ class Workshop:
     def __init__(self, folder: Path, clock: ManualClock) -> None:
         self.clock = clock
         self.store = Store(folder / "runs.sqlite")
-        self.runs = UnitOfWork(self.store)
+        self.runs = RunStore(self.store)
         nothing: Any = None
         self.engine = Engine(
             self.runs,

@@ -3,43 +3,18 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from flask_lakeflow_jobs.local import load_bundle, states
+from flask_lakeflow_jobs.local import states
 from flask_lakeflow_jobs.local.engine.decisions import Decision, decide
 from flask_lakeflow_jobs.local.engine.effects import Effect
-from flask_lakeflow_jobs.local.engine.events import Event, RunSubmitted, TaskEnded
-from flask_lakeflow_jobs.local.engine.files import WorkspaceFiles
-from flask_lakeflow_jobs.local.engine.kinds import build_work
-from flask_lakeflow_jobs.local.engine.packages import Packages
-from flask_lakeflow_jobs.local.engine.processes import TaskServices
-from flask_lakeflow_jobs.local.engine.spark import Spark
-from flask_lakeflow_jobs.local.engine.task_context import TaskContext
-from flask_lakeflow_jobs.local.engine.work import CannotRun, ProcessWork
-from flask_lakeflow_jobs.local.environment import find_secrets
-from flask_lakeflow_jobs.local.home import WorkspaceFolder
+from flask_lakeflow_jobs.local.events import Event, RunSubmitted, TaskEnded
 from flask_lakeflow_jobs.local.model import JobRun, TaskRun
 from flask_lakeflow_jobs.local.states import State
 from tests.local.support import depends_on
 
 RUN, JOB, PARENT, NESTED = 1, 7, 8, 9
 NOW = 1000.0
-
-
-def task_services(folder: Path, environment: Mapping[str, str] | None = None) -> TaskServices:
-    """Return services that are not used."""
-    packages = Packages(folder / "packages", is_enabled=False)
-    return TaskServices(
-        lambda: environment or {},
-        lambda: frozenset(find_secrets(environment or {})),
-        packages,
-        Spark(folder / "spark", set, "me"),
-        dict,
-    )
 
 
 def task(key: str, *upstream: str, **more: Any) -> dict[str, Any]:
@@ -94,28 +69,3 @@ def started(*specs: dict[str, Any], **fields: Any) -> Course:
 
 def ended(task_id: int, state: State = states.SUCCESS, **fields: Any) -> TaskEnded:
     return TaskEnded(RUN, task_id, state, **fields)
-
-
-def context(folder: Path, **fields: Any) -> TaskContext:
-    bundle = load_bundle(folder / "databricks.yml")
-    return TaskContext(
-        **{
-            "settings": {},
-            "packages": Packages(folder / "packages", is_enabled=False),
-            "files": WorkspaceFiles(lambda: bundle, WorkspaceFolder(folder)),
-            "run": {"runId": 5},
-            "pipelines": bundle.pipelines,
-            **fields,
-        }
-    )
-
-
-def payload(work: object) -> dict[str, Any]:
-    assert isinstance(work, ProcessWork)
-    return work.payload
-
-
-def refusal(kind: str, body: Any, context: TaskContext) -> str:
-    with pytest.raises(CannotRun) as caught:
-        build_work({"task_key": "main", kind: body}, context)
-    return str(caught.value)

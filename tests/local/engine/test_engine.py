@@ -10,15 +10,10 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local import ManualClock, states
-from flask_lakeflow_jobs.local.engine.events import (
-    CancelRequested,
-    RepairRequest,
-    RunRequest,
-    TaskEnded,
-)
-from flask_lakeflow_jobs.local.engine.spark import Spark
-from flask_lakeflow_jobs.local.engine.task_runner import TaskRunner
 from flask_lakeflow_jobs.local.errors import InvalidParameterValue
+from flask_lakeflow_jobs.local.events import CancelRequested, RepairRequest, RunRequest, TaskEnded
+from flask_lakeflow_jobs.local.tasks.runner import TaskRunner
+from flask_lakeflow_jobs.local.tasks.spark import Spark
 from tests.local.engine.conftest import Workshop
 from tests.local.support import depends_on, simulated_job, simulated_task
 from tests.support import DEADLINE

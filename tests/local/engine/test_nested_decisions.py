@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.local.engine.effects import (
     StartTask,
     StopTask,
 )
-from flask_lakeflow_jobs.local.engine.events import (
+from flask_lakeflow_jobs.local.events import (
     CancelRequested,
     Event,
     IterationsStarted,

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local import states
-from flask_lakeflow_jobs.local.engine.kinds import simulate
-from flask_lakeflow_jobs.local.engine.work import SimulatedWork
 from flask_lakeflow_jobs.local.model import TaskRun
+from flask_lakeflow_jobs.local.tasks.kinds import simulate
+from flask_lakeflow_jobs.local.tasks.work import SimulatedWork
 
 
 @pytest.mark.parametrize(

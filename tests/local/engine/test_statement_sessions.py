@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.engine import statement_runner
-from flask_lakeflow_jobs.local.engine.statement_runner import StatementSession, StatementSessions
 from flask_lakeflow_jobs.local.errors import ApiError
+from flask_lakeflow_jobs.local.tasks import statement_runner
+from flask_lakeflow_jobs.local.tasks.statement_runner import StatementSession, StatementSessions
 
 
 def test_session_is_found_until_it_is_closed() -> None:

@@ -18,7 +18,7 @@ from urllib.request import urlopen
 import pytest
 from waitress import wasyncore
 
-from flask_lakeflow_jobs.local.home import WorkspaceError
+from flask_lakeflow_jobs.local.folder import WorkspaceError
 from flask_lakeflow_jobs.local.http import server as server_module
 from flask_lakeflow_jobs.local.http.server import FilePart, HttpServer
 from tests.local.support import break_new_servers

@@ -21,7 +21,7 @@ from databricks.sdk.errors import (
 )
 
 from flask_lakeflow_jobs.local.api import dbfs as endpoints
-from flask_lakeflow_jobs.local.user_data.folder import Folder
+from flask_lakeflow_jobs.local.files.volume_folder import Folder
 from tests.local.conftest import Serve
 from tests.local.support import Client, notebook_task
 

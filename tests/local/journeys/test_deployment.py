@@ -9,7 +9,7 @@ import pytest
 from databricks.sdk.errors import ResourceDoesNotExist
 
 from flask_lakeflow_jobs.local import Workspace
-from flask_lakeflow_jobs.local.engine import pipeline_updates
+from flask_lakeflow_jobs.local.tasks import pipeline_updates
 from tests.local.conftest import Serve
 from tests.local.journeys.deployment import Deployment
 from tests.local.support import Client, write_bundle

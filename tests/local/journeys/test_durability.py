@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask_lakeflow_jobs.local import (
-    Workspace,
-    ensure_workspace,
-)
+from flask_lakeflow_jobs.local import Workspace, ensure_workspace
 from tests.local.kills import KILLS, check_runs, client_of, kill, kill_repeatedly
 from tests.local.support import (
     depends_on,

@@ -17,7 +17,7 @@ from databricks.sdk.service.sql import (
 )
 
 from flask_lakeflow_jobs.local import ManualClock, Workspace
-from flask_lakeflow_jobs.local.engine import statement_runner
+from flask_lakeflow_jobs.local.tasks import statement_runner
 from tests.local.conftest import Serve
 from tests.local.support import Client, require_duckdb, write_bundle
 from tests.support import wait_until

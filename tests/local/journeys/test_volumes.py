@@ -22,10 +22,10 @@ from databricks.sdk.errors import (
 )
 
 from flask_lakeflow_jobs.local.api import volumes, workspace_files
-from flask_lakeflow_jobs.local.daemon import ensure_workspace
-from flask_lakeflow_jobs.local.home import WorkspaceFolder
+from flask_lakeflow_jobs.local.background import ensure_workspace
+from flask_lakeflow_jobs.local.files.volume_folder import Folder
+from flask_lakeflow_jobs.local.folder import WorkspaceFolder
 from flask_lakeflow_jobs.local.http.server import MAX_BODY_BYTES
-from flask_lakeflow_jobs.local.user_data.folder import Folder
 from tests.local.conftest import Serve
 from tests.local.support import Client, notebook_task, python_task
 from tests.support import DEADLINE, wait_until

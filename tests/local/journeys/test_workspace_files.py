@@ -23,8 +23,8 @@ from databricks.sdk.errors import (
 from databricks.sdk.service.workspace import ExportFormat, ImportFormat, Language, ObjectType
 
 from flask_lakeflow_jobs.local.api.workspace_files import MAX_NOTEBOOK_BYTES
-from flask_lakeflow_jobs.local.user_data.folder import Parts
-from flask_lakeflow_jobs.local.user_data.tree import Node, WorkspaceTree
+from flask_lakeflow_jobs.local.files.tree import Node, WorkspaceTree
+from flask_lakeflow_jobs.local.files.volume_folder import Parts
 from tests.local.conftest import Serve
 from tests.local.support import Client, notebook_task, python_task, task_results
 from tests.support import needs_newer_sdk

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local import states
-from flask_lakeflow_jobs.local.home import WorkspaceError
+from flask_lakeflow_jobs.local.folder import WorkspaceError
 from flask_lakeflow_jobs.local.model import JobRun, Repair, TaskRun
 from flask_lakeflow_jobs.local.store.sqlite import RunSelection, Store
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from flask_lakeflow_jobs.local.task_process.native_paths import NativePaths
-from flask_lakeflow_jobs.local.task_process.workspace_paths import WorkspacePaths
+from flask_lakeflow_jobs.local.task_process.paths import WorkspacePaths
 from tests.local.conftest import Serve
 from tests.local.task_process.support import notebook_client, result_of
 

@@ -84,7 +84,7 @@ os.killpg(0, signal.SIGSTOP)
 
 
 def test_suspended_task_is_killed(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.engine.processes._GRACE_SECONDS", 0.1)
+    monkeypatch.setattr("flask_lakeflow_jobs.local.tasks.processes._GRACE_SECONDS", 0.1)
     client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": SUSPENDED})
     run_id = client.start("etl")
     pids = read_pids(client, (client.jobs.get_run(run_id).tasks or [])[0].run_id)[:2]

@@ -11,13 +11,13 @@ import textwrap
 from threading import Lock
 from typing import Any
 
+from ..paths import localize_sql
 from ..spark.statements.query_tables import qualify
 from ..sql.catalogs import DATABASE, add_samples, create_catalog, from_duckdb
 from ..sql.sql_advice import UnsupportedStatement
 from ..sql.sql_macros import ALL_MACROS, create_macros
 from ..sql.sql_translation import parse, skipped_name, translate
 from ..sql_statements import NO_METRICS, find_skipped
-from ..workspace_paths import localize_sql
 
 _PACKAGE = "lakeflow_local"
 _MACROS = """

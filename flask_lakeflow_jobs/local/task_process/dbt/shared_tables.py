@@ -21,10 +21,10 @@ from typing import Any
 import duckdb
 
 from ..json_files import read_json, write_json
+from ..paths import drop_scheme
 from ..spark.language.sql_names import quote_name
 from ..spark.tables.spark_catalog import describe_catalog
 from ..sql.catalogs import Warehouse, from_duckdb, prepare_create, quote_in_duckdb, to_duckdb
-from ..workspace_paths import drop_scheme
 
 _VIEW = "view "  # with which the mark of a view on Sail begins
 _LIST = """

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..function_calls import FunctionCall
+from ..paths import WorkspacePaths
 from ..spark.language.sql_literals import parse_columns
 from ..spark.language.sql_names import quote_part
-from ..workspace_paths import WorkspacePaths
 from .pipeline_sql import read_literal
 from .stream_readers import mark_auto_loader
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from ..paths import WorkspacePaths
 from ..spark.files.data_files import has_folders, has_headers, lower_options, name_rescued
-from ..workspace_paths import WorkspacePaths
 from .change_flows import ChangeFlows, Target
 from .change_sql import Changes, Flow, find_streams, write_snapshot
 from .expectations import EXPECTATIONS, as_query

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from ..json_files import read_json, write_json
+from ..paths import drop_scheme
 from ..samples import SPARK_SAMPLES
 from ..spark.language.sql_literals import write_text
 from ..spark.language.sql_names import quote_name, quote_part
@@ -22,7 +23,6 @@ from ..spark.language.view_texts import recreate_view
 from ..spark.tables.delta_log import find_files, find_metadata, read_commits
 from ..spark.tables.spark_catalog import OFFERED, create_all, list_saved_catalogs, read_catalog
 from ..sql_syntax import split_name
-from ..workspace_paths import drop_scheme
 from .pipeline_sql import drop_catalogs
 
 Entry = dict[str, Any]

@@ -11,14 +11,9 @@ from typing import Any
 import duckdb
 from sqlglot import exp
 
+from ..paths import localize_sql
 from ..result_types import ResultTable, simple_type
-from ..sql_statements import (
-    describe_skipped,
-    replace_braces,
-    replace_identifiers,
-    split_statements,
-)
-from ..workspace_paths import localize_sql
+from ..sql_statements import describe_skipped, replace_braces, replace_identifiers, split_statements
 from .catalogs import Warehouse, transaction
 from .databricks_sql import Immediate, number_markers
 from .query_scopes import find_kind, list_selects

@@ -22,12 +22,7 @@ from .databricks_sql import Tree, insert_partition, name_of, read_assigned
 from .sql_advice import UnsupportedStatement
 from .sql_expansion import find_created, find_several_matches, name_merged_columns, sequence_of
 from .sql_session import assign_session_variables, declare_variables, drop_variable
-from .sql_show import (
-    describe,
-    describe_query,
-    duckdb_path,
-    show_objects,
-)
+from .sql_show import describe, describe_query, duckdb_path, show_objects
 from .sql_translation import parse, translate
 
 Evaluate = Callable[[Tree], tuple[Any, ...]]

@@ -7,10 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.task_process.pipelines.definitions import (
-    NotKnownYet,
-    PlanAnalysis,
-)
+from flask_lakeflow_jobs.local.task_process.pipelines.definitions import NotKnownYet, PlanAnalysis
 
 from .test_stages import Message, read
 

@@ -11,10 +11,10 @@ import pytest
 pytest.importorskip("duckdb")
 pytest.importorskip("sqlglot")
 
-from flask_lakeflow_jobs.local.task_process import workspace_paths
+from flask_lakeflow_jobs.local.task_process import paths
+from flask_lakeflow_jobs.local.task_process.paths import WorkspacePaths
 from flask_lakeflow_jobs.local.task_process.sql.run_sql import run_statements
 from flask_lakeflow_jobs.local.task_process.sql.sql_advice import UnsupportedStatement
-from flask_lakeflow_jobs.local.task_process.workspace_paths import WorkspacePaths
 
 FOLDER = "/Volumes/main/raw/in"
 
@@ -26,7 +26,7 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "data").mkdir()
     mounts = {"/Volumes": str(tmp_path / "volumes"), "/dbfs": str(tmp_path / "dbfs")}
     mounts["/databricks-datasets"] = str(tmp_path / "dbfs/databricks-datasets")
-    monkeypatch.setattr(workspace_paths, "_installed", [WorkspacePaths(mounts)])
+    monkeypatch.setattr(paths, "_installed", [WorkspacePaths(mounts)])
     folder = tmp_path / "volumes/main/raw/in"
     (folder / "json/deep").mkdir(parents=True)
     (folder / "json/a.json").write_text(json.dumps({"n": 1}))

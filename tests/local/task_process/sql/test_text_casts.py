@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.task_process.sql.text_casts import (
-    choose_casts,
-    convert_in_text,
-)
+from flask_lakeflow_jobs.local.task_process.sql.text_casts import choose_casts, convert_in_text
 
 #: The types of columns.
 KINDS = {"s": "string", "n": "int", "x": "double", "d": "date", "b": "boolean"}

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import unquote
 from uuid import uuid4
 
-from ...workspace_paths import drop_scheme
+from ...paths import drop_scheme
 from ..language.sql_names import FILE_FORMATS
 
 #: Returns the path of this machine for one of the workspace, or what is no path of it.

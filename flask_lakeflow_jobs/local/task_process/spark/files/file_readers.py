@@ -22,7 +22,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from ...workspace_paths import find_address
+from ...paths import find_address
 from ..language.sql_names import FILE_FORMATS, quote_part
 from .data_files import (
     NULL_FOLDER,

@@ -10,7 +10,7 @@ from typing import Any
 from pyspark.sql import functions
 from pyspark.sql.types import StringType, StructField, StructType
 
-from ...workspace_paths import find_address
+from ...paths import find_address
 from ..language.connect_plans import union_frames
 from ..language.sql_names import quote_part
 from .data_files import (

@@ -25,13 +25,7 @@ from pyspark.sql.connect.streaming.readwriter import DataStreamReader, DataStrea
 
 from ..files.data_files import Translate, lower_options, wants_changes
 from ..files.file_readers import wrap_load
-from ..frames.frame_methods import (
-    count_pairs,
-    find_quantiles,
-    order_statistics,
-    summarize,
-    unpivot,
-)
+from ..frames.frame_methods import count_pairs, find_quantiles, order_statistics, summarize, unpivot
 from ..frames.local_rdds import LocalContext, LocalRdd, take_rdds
 from ..language.sql_names import quote_part
 from ..statements.sail_sql import SailSql

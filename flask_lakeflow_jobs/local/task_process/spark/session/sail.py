@@ -9,8 +9,8 @@ import threading
 import uuid
 from typing import Any
 
+from ...paths import WorkspacePaths
 from ...supervisor import supervise
-from ...workspace_paths import WorkspacePaths
 from ..language.sql_names import CATALOG_NAME
 
 #: The file with the port at which tasks ask for catalogs.

@@ -6,12 +6,7 @@ import re
 from typing import Any
 
 from ...result_types import MAX_ROWS, ResultTable
-from ...sql_statements import (
-    is_query,
-    remove_comments,
-    replace_braces,
-    split_statements,
-)
+from ...sql_statements import is_query, remove_comments, replace_braces, split_statements
 from ...sql_syntax import match_syntax
 from ..language.sql_literals import write_text
 

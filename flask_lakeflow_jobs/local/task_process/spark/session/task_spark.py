@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any
 
-    from ...workspace_paths import WorkspacePaths
+    from ...paths import WorkspacePaths
 
 #: The variable with the message of a Spark server that does not start.
 _FAILURE = "LAKEFLOW_LOCAL_SPARK_ERROR"

@@ -13,9 +13,9 @@ from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from ...function_calls import replace_calls
+from ...paths import WorkspacePaths
 from ...sql_statements import is_query, remove_comments, replace_identifiers
 from ...sql_syntax import Match, match_syntax, replace_syntax
-from ...workspace_paths import WorkspacePaths
 from ..files.read_files import replace_read_files, view_files
 from ..language.spark_advice import find_lack, is_refusal
 from ..language.sql_literals import Query, escape_quotes, insert_parameters

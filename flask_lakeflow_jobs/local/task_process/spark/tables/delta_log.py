@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
-from ...workspace_paths import drop_scheme
+from ...paths import drop_scheme
 from ..language.sql_literals import Query, write_text
 
 #: A version of a table, and the actions that lead to it.

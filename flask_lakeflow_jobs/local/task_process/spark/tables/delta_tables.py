@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from ...workspace_paths import drop_scheme
+from ...paths import drop_scheme
 from ..language.connect_plans import ColumnSql, name_frame
 from .delta_builder import DeltaTableBuilder, IdentityGenerator
 

@@ -15,8 +15,8 @@ from itertools import dropwhile, takewhile
 from typing import Any
 
 from ...json_files import read_json, write_json
+from ...paths import drop_scheme
 from ...samples import SPARK_SAMPLES
-from ...workspace_paths import drop_scheme
 from ..files.data_files import list_files
 from ..language.sql_literals import write_text
 from ..language.sql_names import list_catalogs, list_schemas, list_tables, quote_name, quote_part

@@ -22,13 +22,7 @@ from ..files.data_files import (
 )
 from ..language.connect_plans import name_frame
 from ..language.sql_literals import write_literal
-from ..language.sql_names import (
-    FILE_FORMATS,
-    add_schema,
-    create_schema,
-    find_schema,
-    quote_part,
-)
+from ..language.sql_names import FILE_FORMATS, add_schema, create_schema, find_schema, quote_part
 from .delta_log import EVOLVES, FEATURE, find_folder, has_limits
 from .delta_tables import DeltaTable
 from .written_values import cast_columns, check_types, format_values

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.task_process.spark.language.array_elements import (
-    correct_elements,
-)
+from flask_lakeflow_jobs.local.task_process.spark.language.array_elements import correct_elements
 
 
 @pytest.mark.parametrize(

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from flask_lakeflow_jobs.local.task_process.paths import WorkspacePaths
 from flask_lakeflow_jobs.local.task_process.spark.session.task_spark import (
     TaskSpark,
     synchronize_requests,
 )
-from flask_lakeflow_jobs.local.task_process.workspace_paths import WorkspacePaths
 
 #: The session of a package in place of pyspark.
 SESSION = """\
