@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from .bundle.variables import current_user_name
 from .clock import Clock
 from .errors import InvalidState, JobDoesNotExist
 from .model import TRIGGER_FIELDS, Settings
-from .object_permissions import Entry
 from .store.runs import RunStore
 from .store.sqlite import Store
 
@@ -104,7 +103,9 @@ class Registry:
         own = sorted(self._own.values(), key=lambda job: job.created, reverse=True)
         return [*own, *self._from_bundle.values()]
 
-    def create(self, settings: Settings, permissions: list[Entry] | None = None) -> RegisteredJob:
+    def create(
+        self, settings: Settings, permissions: list[Mapping[str, str]] | None = None
+    ) -> RegisteredJob:
         """Create a job, with permissions on it if they are not those of its creator only."""
         job = RegisteredJob(self._run_store.new_id(), self._now(), self.user, settings)
         with self._run_store.exclusive() as store:

@@ -12,11 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .api.catalog_objects import parse_name
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import hash_variables
 from .clock import Clock, SystemClock
 from .errors import ApiError
+from .files.volume_folder import Folder, parse_path
 from .folder import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
 from .http.server import HttpServer
@@ -112,11 +112,10 @@ class Workspace:
             install=self._installs,
         )
         resources.callback(service.engine.close)
-        self._application = service.build_application(self._server.waiting)
+        self._application = service.build_application()
         resources.callback(system_clock.stop)
         self._server.start(self._application, self._application.max_body_bytes)
         resources.callback(self._server.stop)
-        resources.callback(service.runner.close)  # before, as requests may wait for statements
         self._folder.save_port(token, self._server.port)
         resources.callback(self._folder.remove_address)
         return self._publish_address(host, token, bundle)
@@ -124,10 +123,12 @@ class Workspace:
     def _read_bundle(self, host: str, **options: Any) -> Bundle:
         """Read the bundle; create the folders of its schemas and volumes, as a deployment does."""
         bundle = load_bundle(self._bundle_path, target=self._target, host=host, **options)
+        volumes = Folder(self._folder.volumes, self._folder.unfinished)
         for name in bundle.catalog_objects:
-            with suppress(ApiError, OSError):  # such as for a reference that only a workspace knows
-                parts = parse_name(name, 3 if name.count(".") > 1 else 2)
-                self._folder.volumes.joinpath(*parts).mkdir(parents=True, exist_ok=True)
+            if "${" in name:  # only a workspace knows it
+                continue
+            with suppress(ApiError, OSError):  # a folder cannot have every name
+                volumes.make(parse_path("/" + name.replace(".", "/")))
         return bundle
 
     def _publish_address(self, host: str, token: str, bundle: Bundle) -> Address:

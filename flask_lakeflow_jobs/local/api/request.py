@@ -146,13 +146,10 @@ PathRoutes = Mapping[tuple[str, str], Handler]
 
 
 def read_base64(request: Request, name: str) -> bytes:
-    """Read bytes: a file of a form, or text in base64.
+    """Read bytes from text in base64.
 
     :raises ApiError: it is something else.
     """
-    value = request.fields.get(name)
-    if isinstance(value, bytes):
-        return value
     try:
         return base64.b64decode(request.read_text(name) or "", validate=True)
     except ValueError:

@@ -42,7 +42,7 @@ CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
 CREATE TABLE permissions (object TEXT PRIMARY KEY, entries TEXT NOT NULL);
 """
-# Added without a new version: older code does without them.
+# Tables of earlier versions, which nothing reads. Older code can still open the folder.
 _ADDED_SCHEMA = """
 CREATE TABLE IF NOT EXISTS pipelines (
     pipeline_id TEXT PRIMARY KEY, modified INTEGER NOT NULL, creator TEXT NOT NULL,
@@ -293,25 +293,6 @@ class Store:
         names = [column[0] for column in rows.description]
         found = [dict(zip(names, row, strict=True)) for row in rows]
         return [{**each, "settings": _parse(each["settings"])} for each in found]
-
-    # Other objects that clients create
-
-    def save_object(self, path: str, fields: Mapping[str, Any]) -> None:
-        """Insert or replace the fields of an object, by its path such as ``schema/main.sales``."""
-        self._db.execute("INSERT OR REPLACE INTO objects VALUES (?, ?)", (path, _dump(fields)))
-
-    def delete_object(self, path: str) -> None:
-        """Delete the fields of an object and its permissions."""
-        self._db.execute("DELETE FROM permissions WHERE object = ?", (path,))
-        self._db.execute("DELETE FROM objects WHERE path = ?", (path,))
-
-    def load_objects(self, prefix: str) -> dict[str, dict[str, Any]]:
-        """Return the fields of all objects whose path begins with a prefix, by their paths."""
-        rows = self._db.execute(
-            "SELECT path, fields FROM objects WHERE substr(path, 1, ?) = ? ORDER BY path",
-            (len(prefix), prefix),
-        )
-        return {path: _parse(fields) for path, fields in rows}
 
     # Permissions
 

@@ -30,7 +30,6 @@ _KINDS = {
     "script": ("script", "run_script"),
     "spark_submit": ("spark.session.spark_submit", "run_submit"),
     "sql": ("spark.session.spark_sql", "run_sql_task"),
-    "statement": ("statement_execution", "run_statement_task"),
     "wheel": ("wheel", "run_wheel"),
 }
 

@@ -12,7 +12,6 @@ import types
 from importlib.machinery import ModuleSpec, PathFinder
 
 from .ipython_shell import Shell
-from .mlflow_store import redirect_mlflow
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,7 +82,6 @@ class RuntimeModules(ServedModules):
         """Serve the modules from now on."""
         sys.meta_path.append(self)
         self._shell.install()
-        redirect_mlflow()
         sys.meta_path.insert(0, FeatureModules({}))
         if "LAKEFLOW_LOCAL_SAIL" in os.environ:
             sys.meta_path.insert(0, DeltaModules({}))

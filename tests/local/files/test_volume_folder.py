@@ -7,11 +7,11 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from flask_lakeflow_jobs.local.files.tree import parse_workspace_path
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.errors import ApiError
-from flask_lakeflow_jobs.local.files.tree import parse_workspace_path
 from flask_lakeflow_jobs.local.files.volume_folder import (
     MAX_NAME_BYTES,
     Folder,
