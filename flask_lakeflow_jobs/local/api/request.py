@@ -141,8 +141,6 @@ class UploadRoute:
 #: Handlers by method and path below ``/api/2.x/``. ``{name}`` in a path stands for one part of it,
 #: ``{name...}`` for all that is left; the request has their values among its fields.
 Routes = Mapping[tuple[str, str], Handler | UploadRoute]
-#: Handlers by method and whole path.
-PathRoutes = Mapping[tuple[str, str], Handler]
 
 
 def read_base64(request: Request, name: str) -> bytes:

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from ..api.auth import AuthEndpoints
 from ..api.html import render_home_page, render_job_page
 from ..api.replies import RawReply
-from ..api.request import PathRoutes, Request, Routes, Upload, UploadRoute
+from ..api.request import Request, Routes, Upload, UploadRoute
 from ..errors import ApiError, MalformedRequest
 from ..folder import WorkspaceFolder
 from .server import MAX_BODY_BYTES, FilePart
@@ -27,6 +27,8 @@ from .server import MAX_BODY_BYTES, FilePart
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
 _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)", re.DOTALL)
+#: Databricks has no such endpoint.
+_TASK_LOG = ("GET", "/api/local/task-log")
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 #: Of a request without a token, such as one for a token.
 _MAX_ANONYMOUS_BODY_BYTES = 2**16
@@ -100,11 +102,7 @@ class Application:
         self._auth = auth
         self.last_request = time.monotonic()
         self._routes = RouteTable(ChainMap(*map(dict, routes)))
-        #: Endpoints that Databricks does not have, or has under another host.
-        self._local_routes: PathRoutes = {
-            ("GET", "/api/local/task-log"): get_log,
-            ("POST", "/telemetry-ext"): _drop_telemetry,
-        }
+        self._get_log = get_log
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         self.last_request = time.monotonic()
@@ -160,8 +158,8 @@ class Application:
                 if isinstance(handler, UploadRoute):
                     return handler.handle(_read_upload(environ, version, variables))
                 return handler(_read_request(environ, version, variables))
-        if local_route := self._local_routes.get((method, path)):
-            return local_route(_read_request(environ, "local", {}))
+        if (method, path) == _TASK_LOG:
+            return self._get_log(_read_request(environ, "local", {}))
         raise ApiError(404, "ENDPOINT_NOT_FOUND", _describe_missing(method, path))
 
     def _describe_failure(self, environ: Environ, error: Exception) -> tuple[int, Any]:
@@ -211,12 +209,6 @@ def _read_request(environ: Environ, version: str, variables: Mapping[str, str]) 
     fields = {**body, **query} if environ["REQUEST_METHOD"] == "GET" else {**query, **body}
     conditions = environ.get("HTTP_RANGE", ""), environ.get("HTTP_IF_UNMODIFIED_SINCE", "")
     return Request(version, {**fields, **variables}, *conditions)
-
-
-def _drop_telemetry(request: Request) -> dict[str, Any]:
-    """Accept what the Databricks CLI reports about its use, which it would send again."""
-    received = len(request.read_text_list("protoLogs") or ())
-    return {"errors": [], "numSuccess": 0, "numProtoSuccess": received}
 
 
 def _read_upload(environ: Environ, version: str, variables: Mapping[str, str]) -> Upload:

@@ -6,9 +6,7 @@ import itertools
 import resource
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from typing import Any
@@ -187,40 +185,6 @@ def test_file_that_is_cut_while_it_is_sent_ends_the_connection(
         while chunk := client.recv(2**20):
             received += len(chunk)
     assert received < FILE_BYTES
-
-
-def test_requests_that_wait_leave_threads_to_others() -> None:
-    """The server has four threads; each request that waits adds one."""
-    server = HttpServer(0)
-    allowed: list[bool] = []
-    released = threading.Event()
-
-    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/wait":
-            with server.waiting() as may_wait:
-                allowed.append(may_wait)
-                released.wait(DEADLINE)
-        return hello(environ, start_response)
-
-    def fetch(path: str) -> bytes:
-        with urlopen(server.host + path, timeout=DEADLINE) as response:  # noqa: S310 (http)
-            return bytes(response.read())
-
-    server.start(application)
-    with ThreadPoolExecutor(6) as pool:
-        waiting = [pool.submit(fetch, "/wait") for _ in range(6)]
-        wait_until(lambda: len(allowed) == 6, "six requests that wait")
-        assert fetch("/") == b"hello"
-        released.set()
-        assert [each.result() for each in waiting] == [b"hello"] * 6
-    assert allowed == [True] * 6
-    for _ in range(2):  # those of before have left
-        with ExitStack() as stack:
-            several = [stack.enter_context(server.waiting()) for _ in range(33)]
-        assert several == [True] * 32 + [False]
-    server.stop()
-    with server.waiting() as may_wait:
-        assert not may_wait
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])

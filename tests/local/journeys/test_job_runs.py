@@ -171,7 +171,7 @@ def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
                 print(os.getcwd() == os.path.dirname(__file__), __name__, sys.argv[0] == __file__)
                 print(sorted(name for name in os.environ if name.startswith("DATABRICKS_")))
                 print(os.path.isdir(os.environ["LAKEFLOW_LOCAL_DATA"]))
-                print(os.environ["MLFLOW_ALLOW_FILE_STORE"], os.environ["MLFLOW_UV_AUTO_DETECT"])
+                print(os.environ["MLFLOW_TRACKING_URI"].startswith("sqlite:////"))
                 print("flask" in sys.modules, pytest.origin)
             """,
             "src/beside.py": "",
@@ -186,7 +186,7 @@ def test_python_file_has_the_surroundings_of_databricks(serve: Serve) -> None:
         True __main__ True
         ['DATABRICKS_HOST', 'DATABRICKS_RUNTIME_VERSION', 'DATABRICKS_TOKEN']
         True
-        true false
+        True
         False beside the code
     """)
 
