@@ -120,14 +120,6 @@ def test_head_has_no_body_and_pages_need_no_token(client: Client) -> None:
     connection.close()
 
 
-def test_fields_of_a_get_may_be_json(client: Client) -> None:
-    job_id = client.job_ids["etl"]
-    status, job = client.http("GET", "/api/2.0/jobs/get", {"job_id": job_id})
-    assert (status, job["job_id"]) == (200, job_id)
-    status, job = client.http("GET", f"/api/2.1/jobs/get?job_id={job_id}", {"job_id": 7})
-    assert (status, job["job_id"]) == (200, job_id)
-
-
 @pytest.mark.parametrize(
     ("path", "body", "message"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import resource
 import socket
 import tempfile
@@ -14,7 +13,6 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from waitress import wasyncore
 
 from flask_lakeflow_jobs.local.folder import WorkspaceError
 from flask_lakeflow_jobs.local.http import server as server_module
@@ -45,13 +43,6 @@ def test_server_without_its_address_names_it(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(server_module, "_LOOPBACK", "192.0.2.1")  # no machine has it: RFC 5737
     with pytest.raises(WorkspaceError, match=r"^The local workspace cannot listen on 192\.0\.2\.1"):
         HttpServer(0)
-
-
-def test_server_takes_another_port_if_the_preferred_one_is_none() -> None:
-    server = HttpServer(99_999)
-    assert 0 < server.port < 2**16
-    server.start(hello)
-    server.stop()
 
 
 def test_server_takes_another_port_if_the_preferred_one_is_taken() -> None:
@@ -86,17 +77,6 @@ def test_server_failure_is_logged(
     server.stop()
 
 
-@pytest.mark.parametrize(("files", "connections"), [(1024, 768), (64, 48), (100_000, 2000), (1, 1)])
-def test_connections_leave_files_for_the_rest(
-    files: int, connections: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
-    server = HttpServer(0)
-    assert server._server.adj.connection_limit == connections
-    server.start(hello)
-    server.stop()
-
-
 def test_idle_connections_give_way_to_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (16, 16))
     server = HttpServer(0)
@@ -108,27 +88,6 @@ def test_idle_connections_give_way_to_new_ones(monkeypatch: pytest.MonkeyPatch) 
     for each in idle:
         each.close()
     server.stop()
-
-
-def test_connections_that_wait_are_accepted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps, loop = itertools.count(), wasyncore.loop
-
-    def count(**options: Any) -> None:
-        if options["map"] is server._sockets:
-            next(steps)
-        loop(**options)
-
-    monkeypatch.setattr(wasyncore, "loop", count)
-    server = HttpServer(0)
-    with ExitStack() as stack:
-        for _ in range(200):
-            address = "127.0.0.1", server.port
-            stack.enter_context(socket.create_connection(address))
-        server.start(hello)
-        with urlopen(server.host, timeout=DEADLINE) as response:  # noqa: S310 (http)
-            assert response.read() == b"hello"
-        assert next(steps) < 100
-        server.stop()
 
 
 @pytest.fixture
@@ -172,19 +131,6 @@ def test_head_that_cannot_be_read_gets_an_answer(head: bytes) -> None:
         client.send(head + b"\r\nHost: x\r\n\r\n")
         assert client.recv(2**10).startswith(b"HTTP/1.")
     server.stop()
-
-
-def test_file_that_is_cut_while_it_is_sent_ends_the_connection(
-    file_server: tuple[HttpServer, Any],
-) -> None:
-    server, file = file_server
-    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
-        client.send(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
-        received = len(client.recv(1))
-        file.truncate(0)
-        while chunk := client.recv(2**20):
-            received += len(chunk)
-    assert received < FILE_BYTES
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
