@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,6 @@ from .bundle.variables import current_user_name
 from .clock import Clock
 from .errors import InvalidState, JobDoesNotExist
 from .model import TRIGGER_FIELDS, Settings
-from .object_permissions import Entry
 from .store.runs import RunStore
 from .store.sqlite import Store
 
@@ -63,7 +62,7 @@ class Registry:
         self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
         with run_store.exclusive() as store:
-            self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_created("jobs")}
+            self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_created()}
 
     @property
     def bundle(self) -> Bundle:
@@ -104,7 +103,9 @@ class Registry:
         own = sorted(self._own.values(), key=lambda job: job.created, reverse=True)
         return [*own, *self._from_bundle.values()]
 
-    def create(self, settings: Settings, permissions: list[Entry] | None = None) -> RegisteredJob:
+    def create(
+        self, settings: Settings, permissions: list[Mapping[str, str]] | None = None
+    ) -> RegisteredJob:
         """Create a job, with permissions on it if they are not those of its creator only."""
         job = RegisteredJob(self._run_store.new_id(), self._now(), self.user, settings)
         with self._run_store.exclusive() as store:
@@ -142,7 +143,7 @@ class Registry:
         with self._locked(job_id) as (store, job):
             self._check_not_from_bundle(job, "Delete")
             with store.transaction():
-                store.delete_created("jobs", job_id)
+                store.delete_created(job_id)
             del self._own[job_id]
 
     @contextmanager
@@ -171,7 +172,7 @@ class Registry:
         except BundleError as error:
             self._versions = _read_versions(error.sources, versions)
             _log.error(
-                "The bundle is invalid; its last valid state remains in use: %s",
+                "The bundle has an error, so its jobs stay as they were: %s",
                 error,
                 exc_info=error.__cause__,
             )
@@ -197,7 +198,7 @@ class Registry:
 
 
 def _save(store: Store, job: RegisteredJob) -> None:
-    store.save_created("jobs", job.job_id, job.created, job.creator, job.settings)
+    store.save_created(job.job_id, job.created, job.creator, job.settings)
 
 
 def _without_pause(settings: Settings) -> Settings:

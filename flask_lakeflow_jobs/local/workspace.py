@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .api.catalog_objects import parse_name
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import hash_variables
 from .clock import Clock, SystemClock
-from .errors import ApiError
 from .folder import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
 from .http.server import HttpServer
@@ -24,6 +23,8 @@ from .registry import Registry
 from .service import WorkspaceService
 from .store.runs import RunStore
 from .store.sqlite import Store
+
+_PART = re.compile(r"[\w-]{1,240}", re.ASCII)  # of the name of a volume
 
 
 class Workspace:
@@ -112,11 +113,10 @@ class Workspace:
             install=self._installs,
         )
         resources.callback(service.engine.close)
-        self._application = service.build_application(self._server.waiting)
+        self._application = service.build_application()
         resources.callback(system_clock.stop)
         self._server.start(self._application, self._application.max_body_bytes)
         resources.callback(self._server.stop)
-        resources.callback(service.runner.close)  # before, as requests may wait for statements
         self._folder.save_port(token, self._server.port)
         resources.callback(self._folder.remove_address)
         return self._publish_address(host, token, bundle)
@@ -125,8 +125,8 @@ class Workspace:
         """Read the bundle; create the folders of its schemas and volumes, as a deployment does."""
         bundle = load_bundle(self._bundle_path, target=self._target, host=host, **options)
         for name in bundle.catalog_objects:
-            with suppress(ApiError, OSError):  # such as for a reference that only a workspace knows
-                parts = parse_name(name, 3 if name.count(".") > 1 else 2)
+            parts = name.split(".")
+            if all(map(_PART.fullmatch, parts)):  # some references only a workspace knows
                 self._folder.volumes.joinpath(*parts).mkdir(parents=True, exist_ok=True)
         return bundle
 

@@ -7,7 +7,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from datetime import datetime, timezone
 from urllib.parse import parse_qs
 
 from ..clock import Clock
@@ -17,7 +16,6 @@ from .serializers import Json
 
 _TOKEN_USER = "token"  # noqa: S105 (the user name for a token sent by HTTP Basic)
 _TOKEN_LIFETIME_SECONDS = 3600  # as on the service
-_LINK_LIFETIME_SECONDS = 900  # as on the service
 # The operators of a filter of SCIM, on texts in lower case.
 _COMPARISONS = {"eq": str.__eq__, "co": str.__contains__, "sw": str.startswith}
 _NO_RESOURCES: Json = {"totalResults": 0, "startIndex": 1, "Resources": []}
@@ -58,27 +56,6 @@ class AuthEndpoints:
             )
         if not (_equal(token, self._token) or self._is_valid(token)):
             raise ApiError(401, "UNAUTHENTICATED", "Invalid access token.")
-
-    def sign_link(self, path: str) -> Json:
-        """Return a link to a path that takes no token, and when it expires."""
-        expires = int(self._clock.time()) + _LINK_LIFETIME_SECONDS
-        signature = self._sign(expires, path)
-        return {
-            "external_link": f"{self._host}{path}?signature={signature}",
-            "expiration": datetime.fromtimestamp(expires, timezone.utc).isoformat(),
-        }
-
-    def check_link(self, path: str, signature: str) -> None:
-        """Check the signature of a link.
-
-        :raises ApiError: 403.
-        """
-        if not self._is_valid(signature, path):
-            raise ApiError(
-                403,
-                "PERMISSION_DENIED",
-                "The link is invalid or has expired. Request the result again to get a new one.",
-            )
 
     def host_metadata(self) -> Json:
         return {
@@ -142,18 +119,18 @@ class AuthEndpoints:
         """Return the headers of every response."""
         return {"X-Databricks-Org-Id": str(self._workspace_id)}
 
-    def _sign(self, expires: int, path: str = "") -> str:
-        """Return a signature for one path, or one that is a token for all."""
-        signature = hmac.new(self._token.encode(), f"{expires}{path}".encode(), hashlib.sha256)
+    def _sign(self, expires: int) -> str:
+        """Return a token that is valid until a time."""
+        signature = hmac.new(self._token.encode(), str(expires).encode(), hashlib.sha256)
         return f"{expires}.{signature.hexdigest()}"
 
-    def _is_valid(self, signature: str, path: str = "") -> bool:
-        expires = signature.partition(".")[0]
+    def _is_valid(self, token: str) -> bool:
+        expires = token.partition(".")[0]
         return (
             expires.isascii()
             and expires.isdecimal()
             and int(expires[:15]) > self._clock.time()
-            and _equal(signature, self._sign(int(expires[:15]), path))
+            and _equal(token, self._sign(int(expires[:15])))
         )
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..model import LIST_KEYS, Settings
-from ..object_permissions import KINDS, complete_entries, parse_entries
 from ..registry import RegisteredJob, Registry
 from .job_settings import complete_settings, parse_job_settings, update_settings
 from .pages import page_fields, paginate_nested, parse_limit, parse_start, truncate_nested
+from .permissions import complete_entries, parse_entries
 from .request import Request, Routes
 from .serializers import Json, find_run_as
 
@@ -14,7 +14,6 @@ _DEFAULT_LIMIT = 20
 _MAX_LIMIT = 100
 _UNLIMITED = 2**31  # API 2.0 has no pages of jobs
 _DEFAULT_NAME = "Untitled"
-_KIND = KINDS["jobs"]
 
 
 class JobEndpoints:
@@ -34,8 +33,8 @@ class JobEndpoints:
         settings.setdefault("name", _DEFAULT_NAME)
         if request.version == "2.2":
             settings.setdefault("queue", {"enabled": True})
-        granted = parse_entries(_KIND, request.fields.get("access_control_list"))
-        permissions = complete_entries(_KIND, granted, self._registry.user) if granted else None
+        granted = parse_entries(request.fields.get("access_control_list"))
+        permissions = complete_entries(granted, self._registry.user) if granted else None
         return {"job_id": self._registry.create(settings, permissions).job_id}
 
     def update(self, request: Request) -> Json:

@@ -16,18 +16,13 @@ MAX_SCOPES = 1000
 MAX_SECRETS = 1000  # of a scope
 
 _NAME = re.compile(r"[\w.@/-]{1,128}", re.ASCII)
-_PERMISSIONS = ("READ", "WRITE", "MANAGE")
 
 
 class SecretEndpoints:
-    """Scopes, their secrets and who may read them.
+    """Scopes and their secrets."""
 
-    :param user: owns the scopes.
-    """
-
-    def __init__(self, secrets: SecretStore, user: str, clock: Clock) -> None:
+    def __init__(self, secrets: SecretStore, clock: Clock) -> None:
         self._secrets = secrets
-        self._user = user
         self._clock = clock
         self.routes: Routes = {
             ("POST", "secrets/scopes/create"): self.create_scope,
@@ -37,10 +32,6 @@ class SecretEndpoints:
             ("GET", "secrets/get"): self.get,
             ("GET", "secrets/list"): self.list,
             ("POST", "secrets/delete"): self.delete,
-            ("POST", "secrets/acls/put"): self.put_acl,
-            ("GET", "secrets/acls/get"): self.get_acl,
-            ("GET", "secrets/acls/list"): self.list_acls,
-            ("POST", "secrets/acls/delete"): self.delete_acl,
         }
 
     def create_scope(self, request: Request) -> Json:
@@ -52,8 +43,7 @@ class SecretEndpoints:
             )
         if len(self._secrets.scopes()) >= MAX_SCOPES:
             raise _limit(f"The workspace has {MAX_SCOPES:,} scopes. Delete one first.")
-        principal = request.read_text("initial_manage_principal") or self._user
-        if not self._secrets.create_scope(scope, principal):
+        if not self._secrets.create_scope(scope):
             message = f"Scope {scope} already exists!"
             raise ApiError(400, "RESOURCE_ALREADY_EXISTS", message)
         return {}
@@ -98,27 +88,6 @@ class SecretEndpoints:
 
     def delete(self, request: Request) -> Json:
         self._secrets.delete(request.require_text("scope"), request.require_text("key"))
-        return {}
-
-    def put_acl(self, request: Request) -> Json:
-        scope, principal = request.require_text("scope"), request.require_text("principal")
-        request.require_text("permission")
-        permission = request.read_choice("permission", _PERMISSIONS)
-        self._secrets.put_acl(scope, principal, permission)
-        return {}
-
-    def get_acl(self, request: Request) -> Json:
-        principal = request.require_text("principal")
-        permission = self._secrets.get_acl(request.require_text("scope"), principal)
-        return {"principal": principal, "permission": permission}
-
-    def list_acls(self, request: Request) -> Json:
-        acls = self._secrets.acls(request.require_text("scope"))
-        return {"items": [{"principal": name, "permission": acls[name]} for name in sorted(acls)]}
-
-    def delete_acl(self, request: Request) -> Json:
-        scope, principal = request.require_text("scope"), request.require_text("principal")
-        self._secrets.delete_acl(scope, principal)
         return {}
 
 

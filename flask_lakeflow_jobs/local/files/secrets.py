@@ -50,13 +50,12 @@ class SecretStore:
         """Return the names of the scopes in order."""
         return sorted(self._scopes)
 
-    def create_scope(self, scope: str, manager: str) -> bool:
-        """Create a scope, which a principal manages; return whether it is new."""
+    def create_scope(self, scope: str) -> bool:
+        """Create a scope; return whether it is new."""
         with self._lock:
             if scope in self._scopes:
                 return False
-            created = {"acls": {manager: "MANAGE"}, "secrets": {}}
-            self._save({**self._scopes, scope: created})
+            self._save({**self._scopes, scope: {"secrets": {}}})
         return True
 
     def delete_scope(self, scope: str) -> None:
@@ -100,7 +99,7 @@ class SecretStore:
         with self._lock:
             secret = {"value": base64.b64encode(value).decode(), "updated": updated}
             self._values.add(value)
-            self._change(scope, "secrets", {**self._find(scope)["secrets"], key: secret})
+            self._change(scope, {**self._find(scope)["secrets"], key: secret})
 
     def delete(self, scope: str, key: str) -> None:
         """Delete a secret.
@@ -114,43 +113,7 @@ class SecretStore:
                     f"Secret does not exist with scope: {scope} and key: {key}. A secret of the "
                     "environment ends with its variable."
                 )
-            self._change(scope, "secrets", rest)
-
-    def acls(self, scope: str) -> dict[str, str]:
-        """Return the permissions on a scope by principal. They are kept, not enforced.
-
-        :raises ApiError: it does not exist.
-        """
-        return dict(self._find(scope)["acls"])
-
-    def get_acl(self, scope: str, principal: str) -> str:
-        """Return the permission of a principal on a scope.
-
-        :raises ApiError: it has none, or the scope does not exist.
-        """
-        permission: str | None = self._find(scope)["acls"].get(principal)
-        if permission is None:
-            raise _no_acl(principal)
-        return permission
-
-    def put_acl(self, scope: str, principal: str, permission: str) -> None:
-        """Grant a permission on a scope to a principal, in place of its former one.
-
-        :raises ApiError: it does not exist.
-        """
-        with self._lock:
-            self._change(scope, "acls", {**self._find(scope)["acls"], principal: permission})
-
-    def delete_acl(self, scope: str, principal: str) -> None:
-        """Revoke the permission of a principal on a scope.
-
-        :raises ApiError: it has none, or the scope does not exist.
-        """
-        with self._lock:
-            rest = dict(self._find(scope)["acls"])
-            if rest.pop(principal, None) is None:
-                raise _no_acl(principal)
-            self._change(scope, "acls", rest)
+            self._change(scope, rest)
 
     def _find(self, scope: str) -> _Content:
         found: _Content | None = self._scopes.get(scope)
@@ -158,17 +121,13 @@ class SecretStore:
             raise ResourceDoesNotExist(f"Scope {scope} does not exist!")
         return found
 
-    def _change(self, scope: str, part: str, content: _Content) -> None:
-        self._save({**self._scopes, scope: {**self._scopes[scope], part: content}})
+    def _change(self, scope: str, secrets: _Content) -> None:
+        self._save({**self._scopes, scope: {**self._scopes[scope], "secrets": secrets}})
 
     def _save(self, scopes: _Content) -> None:
         # The old content stays valid, also for readers, until the new one is written.
         self._folder.write_secrets(scopes)
         self._scopes = scopes
-
-
-def _no_acl(principal: str) -> ResourceDoesNotExist:
-    return ResourceDoesNotExist(f"{principal} has no permission on the scope.")
 
 
 def _decode(value: str) -> bytes:
@@ -178,10 +137,9 @@ def _decode(value: str) -> bytes:
 def _is_scope(value: Any) -> bool:
     """Return whether a value of the file is a scope."""
     try:
-        is_complete = all(
+        return all(
             isinstance(each["updated"], int) and isinstance(_decode(each["value"]), bytes)
             for each in value["secrets"].values()
         )
-        return is_complete and all(isinstance(each, str) for each in value["acls"].values())
     except (LookupError, TypeError, ValueError, AttributeError):
         return False

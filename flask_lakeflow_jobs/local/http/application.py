@@ -27,8 +27,8 @@ from .server import MAX_BODY_BYTES, FilePart
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
 _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)", re.DOTALL)
-#: What the service does not have is under a path of its own.
-_ADDITIONS = "/api/local/"
+#: Endpoints that Databricks does not have.
+_LOCAL_ROUTES = "/api/local/"
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 #: Of a request without a token, such as one for a token.
 _MAX_ANONYMOUS_BODY_BYTES = 2**16
@@ -38,8 +38,35 @@ _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _OUTSIDE = (*_NOT_WRITABLE, errno.EIO, errno.EMFILE, errno.ENFILE)
 #: The same in the words of SQLite, whose codes Python 3.10 does not have.
 _NOT_WRITABLE_DATABASE = re.compile(r"disk is full|readonly database")
-#: The requests that may be forms.
-_FORMS = ("workspace/import", "dbfs/put")
+_ONLY_JOBS = "The local workspace runs jobs only. Leave {} out of this target."
+#: What to do about the routes of other products of Databricks, by the beginning of their paths.
+_NOT_SERVED = {
+    "sql/": (
+        "The local workspace serves no SQL warehouse. Run the statement in a sql_task, or set "
+        "DATABRICKS_HOST to a workspace."
+    ),
+    "unity-catalog/": (
+        "The local workspace has no Unity Catalog. Create schemas and tables with SQL in a task."
+    ),
+    "mlflow/": "The local workspace serves no MLflow. Set MLFLOW_TRACKING_URI.",
+    "dbfs/": (
+        "The local workspace has no DBFS. Use a volume: dbfs:/Volumes/<catalog>/<schema>/<name>."
+    ),
+    **dict.fromkeys(
+        ("workspace/", "workspace-files/", "repos"),
+        "The local workspace runs the files of its bundle. Add the file there, or upload data to a "
+        "volume.",
+    ),
+    "pipelines": (
+        "The local workspace runs no pipelines. Simulate the job of a pipeline_task with the tag "
+        "'local_simulation'."
+    ),
+    "apps": _ONLY_JOBS.format("apps"),
+    "lakeview/": _ONLY_JOBS.format("dashboards"),
+    "serving-endpoints": _ONLY_JOBS.format("model endpoints"),
+    "permissions/": "The local workspace has permissions on jobs only.",
+    "clusters/": "The local workspace has no clusters: tasks run on this machine.",
+}
 MAX_DEPTH = 100  # of JSON; what is deeper could be read, but not always processed
 _VARIABLE = re.compile(r"\{(\w+)(\.\.\.)?\}")
 _PAGE = re.compile(r"/jobs/([0-9]+)(?:/runs/([0-9]+))?")
@@ -60,7 +87,6 @@ class Application:
     :param folder: where the workspace keeps its data.
     :param get_log: returns a part of the log of an attempt.
     :param routes: those of each API.
-    :param links: the routes of signed links, whose requests need no token.
     """
 
     def __init__(
@@ -69,17 +95,12 @@ class Application:
         auth: AuthEndpoints,
         get_log: Callable[[Request], Any],
         *routes: Routes,
-        links: PathRoutes,
     ) -> None:
         self._folder = folder
         self._auth = auth
         self.last_request = time.monotonic()
         self._routes = RouteTable(ChainMap(*map(dict, routes)))
-        self._links = RouteTable(links)
-        self._additions: PathRoutes = {
-            ("GET", f"{_ADDITIONS}task-log"): get_log,
-            ("POST", "/telemetry-ext"): _drop_telemetry,
-        }
+        self._local_routes: PathRoutes = {("GET", f"{_LOCAL_ROUTES}task-log"): get_log}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         self.last_request = time.monotonic()
@@ -126,11 +147,6 @@ class Application:
                 return render_home_page()
             if match := _PAGE.fullmatch(path):
                 return render_job_page(*match.groups())
-            if link := self._links.find("GET", path):
-                read_linked, variables = link
-                request = Request("local", {**_read_query(environ), **variables})
-                self._auth.check_link(path, request.read_text("signature") or "")
-                return read_linked(request)
         self._auth.check(authorization)
         _check_size(environ, self.max_body_bytes(method, environ["PATH_INFO"], authorization))
         if match := _API_PATH.fullmatch(path):
@@ -139,12 +155,10 @@ class Application:
                 handler, variables = route
                 if isinstance(handler, UploadRoute):
                     return handler.handle(_read_upload(environ, version, variables))
-                is_form = endpoint in _FORMS
-                return handler(_read_request(environ, version, variables, may_be_form=is_form))
-        if addition := self._additions.get((method, path)):
-            return addition(_read_request(environ, "local", {}))
-        api_path = _API_PREFIX.sub("", path, count=1)
-        raise ApiError(404, "ENDPOINT_NOT_FOUND", f"No API found for '{method} {api_path}'")
+                return handler(_read_request(environ, version, variables))
+        if local := self._local_routes.get((method, path)):
+            return local(_read_request(environ, "local", {}))
+        raise ApiError(404, "ENDPOINT_NOT_FOUND", _describe_unknown(method, path))
 
     def _describe_failure(self, environ: Environ, error: Exception) -> tuple[int, Any]:
         """Log an error that no request should cause; return the response."""
@@ -179,19 +193,11 @@ def _check_size(environ: Environ, limit: int) -> None:
         )
 
 
-def _read_request(
-    environ: Environ, version: str, variables: Mapping[str, str], *, may_be_form: bool = False
-) -> Request:
-    query, body = _read_query(environ), _read_fields(environ, may_be_form=may_be_form)
+def _read_request(environ: Environ, version: str, variables: Mapping[str, str]) -> Request:
+    query, body = _read_query(environ), _read_fields(environ)
     fields = {**body, **query} if environ["REQUEST_METHOD"] == "GET" else {**query, **body}
     conditions = environ.get("HTTP_RANGE", ""), environ.get("HTTP_IF_UNMODIFIED_SINCE", "")
     return Request(version, {**fields, **variables}, *conditions)
-
-
-def _drop_telemetry(request: Request) -> dict[str, Any]:
-    """Accept what the Databricks CLI reports about its use, which it would send again."""
-    received = len(request.read_text_list("protoLogs") or ())
-    return {"errors": [], "numSuccess": 0, "numProtoSuccess": received}
 
 
 def _read_upload(environ: Environ, version: str, variables: Mapping[str, str]) -> Upload:
@@ -230,13 +236,11 @@ def _read_body(environ: dict[str, Any]) -> bytes:
     return bytes(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
 
 
-def _read_fields(environ: dict[str, Any], *, may_be_form: bool) -> dict[str, Any]:
-    """Read the fields of a body. A file in a form is a field of bytes.
+def _read_fields(environ: dict[str, Any]) -> dict[str, Any]:
+    """Read the fields of a body.
 
     :raises ApiError: the body is malformed.
     """
-    if may_be_form and environ.get("CONTENT_TYPE", "").startswith("multipart/form-data"):
-        return _read_form(environ)
     content = _read_body(environ) or b"{}"
     try:
         text = content.decode(json.detect_encoding(content))
@@ -272,22 +276,6 @@ def _has_surrogates(body: dict[str, Any]) -> bool:
     return False
 
 
-def _read_form(environ: dict[str, Any]) -> dict[str, Any]:
-    from werkzeug.formparser import FormDataParser  # few requests need it
-
-    try:
-        _, form, files = FormDataParser(silent=False, max_form_parts=100).parse_from_environ(
-            environ
-        )
-    except Exception:  # of several kinds
-        raise MalformedRequest("The body is not a form.") from None
-    fields: dict[str, Any] = form.to_dict()
-    for name, file in files.items():
-        with file.stream:
-            fields[name] = file.read()
-    return fields
-
-
 def _is_deeper_than(body: dict[str, Any], levels: int) -> bool:
     level: list[Any] = [body]
     for _ in range(levels):
@@ -296,6 +284,13 @@ def _is_deeper_than(body: dict[str, Any], levels: int) -> bool:
         if not level:
             return False
     return True
+
+
+def _describe_unknown(method: str, path: str) -> str:
+    """Say that nothing serves a path, and what to do in its place."""
+    name = _API_PREFIX.sub("", path, count=1)
+    remedies = (_NOT_SERVED[each] for each in _NOT_SERVED if name.startswith(f"/{each}"))
+    return next(remedies, f"No API found for '{method} {name}'")
 
 
 class RouteTable(Generic[AnyHandler]):
@@ -310,11 +305,8 @@ class RouteTable(Generic[AnyHandler]):
         ]
 
     def find(self, method: str, path: str) -> tuple[AnyHandler, dict[str, str]] | None:
-        """Return the handler of a path, and the variables in it. A fixed path comes first.
-
-        It may end with a slash: older SDKs send statements to ``sql/statements/``.
-        """
-        if handler := self._fixed.get((method, path.removesuffix("/"))):
+        """Return the handler of a path, and the variables in it. A fixed path comes first."""
+        if handler := self._fixed.get((method, path)):
             return handler, {}
         for own_method, pattern, handler in self._variable:
             if own_method == method and (match := pattern.fullmatch(path)):
