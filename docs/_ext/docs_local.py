@@ -7,21 +7,13 @@ from collections.abc import Mapping
 from docs_markdown import Table
 
 from flask_lakeflow_jobs.local import background
-from flask_lakeflow_jobs.local.api import (
-    dbfs,
-    run_requests,
-    runs,
-    secrets,
-    volumes,
-    workspace_files,
-)
+from flask_lakeflow_jobs.local.api import run_requests, runs, secrets, volumes
 from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine
 from flask_lakeflow_jobs.local.files import volume_folder
 from flask_lakeflow_jobs.local.http import application, server
-from flask_lakeflow_jobs.local.task_process import dbutils, result_chunks, result_types
+from flask_lakeflow_jobs.local.task_process import dbutils, result_types
 from flask_lakeflow_jobs.local.tasks import kinds, logs
-from flask_lakeflow_jobs.local.tasks import statement_runner as kept_statements
 
 #: What is limited, and the limit: a number, or one with its unit.
 LIMITS: Mapping[str, str] = {
@@ -35,25 +27,12 @@ LIMITS: Mapping[str, str] = {
     "log of a task, and result of a notebook": (f"{logs.MAX_OUTPUT_BYTES // 2**20} MiB of each"),
     "value of `dbutils.jobs.taskValues`": f"{dbutils._MAX_TASK_VALUE_BYTES // 1024} KiB as JSON",
     "rows of a SQL task for other tasks": f"{result_types.MAX_ROWS:,}",
-    "result of a statement": (
-        f"{result_chunks.MAX_RESULT_BYTES // 2**20} MiB with the disposition `INLINE`, "
-        f"else {result_chunks.MAX_LINKED_BYTES // 2**20} MiB"
-    ),
-    "statements that are kept, with their results": (
-        f"{kept_statements.MAX_KEPT}, {kept_statements.MAX_KEPT_BYTES // 2**20} MiB"
-    ),
     "parameters of a run, of each kind but job parameters": (
         f"{run_requests._MAX_PARAMETER_BYTES:,} bytes as JSON"
     ),
     "idempotency token": f"{run_requests._MAX_TOKEN_LENGTH} printable characters",
     "runs in a page": f"{runs._MAX_LIMIT}; {runs._MAX_LIMIT_2_0:,} in API 2.0",
     "body of a request": f"{server.MAX_BODY_BYTES // 2**20} MiB, {application.MAX_DEPTH} levels",
-    "notebook, and export or import of a file": (
-        f"{workspace_files.MAX_NOTEBOOK_BYTES // 2**20} MiB"
-    ),
-    "workspace file": f"{workspace_files.MAX_FILE_BYTES // 2**20} MiB",
-    "block of DBFS that is written or read": f"{dbfs.MAX_BLOCK_BYTES // 2**20} MiB",
-    "files of DBFS that are written at the same time": f"{dbfs.MAX_HANDLES}",
     "file of a volume": f"{volumes.MAX_FILE_BYTES // 2**30} GiB",
     "secret": f"{secrets.MAX_SECRET_BYTES // 1024} KiB",
     "scopes of secrets, and secrets of each": f"{secrets.MAX_SCOPES:,}",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -54,12 +53,6 @@ def test_run_is_canceled(databricks: Databricks, workspace: WorkspaceProcess) ->
     run_id = start(databricks, workspace.job_id("endless"))
     databricks("runs", "cancel", "--version=2.1", "--run-id", run_id)
     assert ended(databricks, run_id)["state"]["result_state"] == "CANCELED"
-
-
-def test_files_are_copied(databricks: Databricks, tmp_path: Path) -> None:
-    (tmp_path / "here.txt").write_text("first\n")
-    databricks("fs", "cp", tmp_path / "here.txt", "dbfs:/there.txt")
-    assert databricks("fs", "cat", "dbfs:/there.txt") == "first\n"
 
 
 def start(databricks: Databricks, job_id: int) -> int:

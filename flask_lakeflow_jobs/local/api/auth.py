@@ -5,24 +5,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 from ..clock import Clock
-from ..errors import ApiError, InvalidParameterValue
-from .request import Request, Routes
+from ..errors import ApiError
+from .request import Routes
 from .serializers import Json
 
 _TOKEN_USER = "token"  # noqa: S105 (the user name for a token sent by HTTP Basic)
 _TOKEN_LIFETIME_SECONDS = 3600  # as on the service
-# The operators of a filter of SCIM, on texts in lower case.
-_COMPARISONS = {"eq": str.__eq__, "co": str.__contains__, "sw": str.startswith}
-_NO_RESOURCES: Json = {"totalResults": 0, "startIndex": 1, "Resources": []}
 
 
 class AuthEndpoints:
-    """Discovery, ``/oidc/v1/token``, and the one user and group of SCIM.
+    """Discovery, ``/oidc/v1/token``, and the one user of SCIM.
 
     :param token: of the workspace; for OAuth, it is the secret of any client id.
     """
@@ -35,9 +31,6 @@ class AuthEndpoints:
         self._clock = clock
         self.routes: Routes = {
             ("GET", "preview/scim/v2/Me"): lambda request: self.me(),
-            ("GET", "preview/scim/v2/Users"): self.list_users,
-            ("GET", "preview/scim/v2/Groups"): self.list_groups,
-            ("GET", "preview/scim/v2/ServicePrincipals"): lambda request: _NO_RESOURCES,
         }
 
     def check(self, authorization: str) -> None:
@@ -107,20 +100,12 @@ class AuthEndpoints:
             "groups": [{"display": "users", "type": "direct", "value": "1"}],
         }
 
-    def list_users(self, request: Request) -> Json:
-        """``/api/2.0/preview/scim/v2/Users``: the only user."""
-        return _list_resources([self.me()], "userName", request)
-
-    def list_groups(self, request: Request) -> Json:
-        """``/api/2.0/preview/scim/v2/Groups``: the group of all users."""
-        return _list_resources([{"id": "1", "displayName": "users"}], "displayName", request)
-
     def headers(self) -> Mapping[str, str]:
         """Return the headers of every response."""
         return {"X-Databricks-Org-Id": str(self._workspace_id)}
 
     def _sign(self, expires: int) -> str:
-        """Return a token that is valid until a time."""
+        """Return a token that is valid until a time, in seconds since the epoch."""
         signature = hmac.new(self._token.encode(), str(expires).encode(), hashlib.sha256)
         return f"{expires}.{signature.hexdigest()}"
 
@@ -132,27 +117,6 @@ class AuthEndpoints:
             and int(expires[:15]) > self._clock.time()
             and _equal(token, self._sign(int(expires[:15])))
         )
-
-
-def _list_resources(resources: list[Json], name: str, request: Request) -> Json:
-    """List resources of SCIM.
-
-    :param name: the field that a filter may compare.
-    """
-    if condition := request.read_text("filter"):
-        # With DOTALL, what follows the operator matches at once: no text takes long.
-        pattern = rf"""{name}\s+(eq|co|sw)\s+["']?(.*?)["']?"""
-        match = re.fullmatch(pattern, condition, re.IGNORECASE | re.DOTALL)
-        if match is None:
-            raise InvalidParameterValue(f"Filter by {name}, such as: {name} eq users.")
-        compare = _COMPARISONS[match[1].lower()]
-        resources = [each for each in resources if compare(each[name].lower(), match[2].lower())]
-    start = request.read_int("startIndex") or 1
-    return {
-        "totalResults": len(resources),
-        "startIndex": start,
-        "Resources": resources[max(0, start - 1) :],
-    }
 
 
 def _equal(actual: str, expected: str) -> bool:

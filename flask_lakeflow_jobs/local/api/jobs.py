@@ -6,7 +6,7 @@ from ..model import LIST_KEYS, Settings
 from ..registry import RegisteredJob, Registry
 from .job_settings import complete_settings, parse_job_settings, update_settings
 from .pages import page_fields, paginate_nested, parse_limit, parse_start, truncate_nested
-from .permissions import complete_entries, parse_entries
+from .permissions import add_owner, parse_entries
 from .request import Request, Routes
 from .serializers import Json, find_run_as
 
@@ -33,8 +33,8 @@ class JobEndpoints:
         settings.setdefault("name", _DEFAULT_NAME)
         if request.version == "2.2":
             settings.setdefault("queue", {"enabled": True})
-        granted = parse_entries(request.fields.get("access_control_list"))
-        permissions = complete_entries(granted, self._registry.user) if granted else None
+        granted = parse_entries(request)
+        permissions = add_owner(granted, self._registry.user) if granted else None
         return {"job_id": self._registry.create(settings, permissions).job_id}
 
     def update(self, request: Request) -> Json:

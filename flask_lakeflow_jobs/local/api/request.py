@@ -141,18 +141,13 @@ class UploadRoute:
 #: Handlers by method and path below ``/api/2.x/``. ``{name}`` in a path stands for one part of it,
 #: ``{name...}`` for all that is left; the request has their values among its fields.
 Routes = Mapping[tuple[str, str], Handler | UploadRoute]
-#: Handlers by method and whole path.
-PathRoutes = Mapping[tuple[str, str], Handler]
 
 
 def read_base64(request: Request, name: str) -> bytes:
-    """Read bytes: a file of a form, or text in base64.
+    """Read bytes from text in base64.
 
     :raises ApiError: it is something else.
     """
-    value = request.fields.get(name)
-    if isinstance(value, bytes):
-        return value
     try:
         return base64.b64decode(request.read_text(name) or "", validate=True)
     except ValueError:

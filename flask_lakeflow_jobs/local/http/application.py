@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 from ..api.auth import AuthEndpoints
 from ..api.html import render_home_page, render_job_page
 from ..api.replies import RawReply
-from ..api.request import PathRoutes, Request, Routes, Upload, UploadRoute
+from ..api.request import Request, Routes, Upload, UploadRoute
 from ..errors import ApiError, MalformedRequest
 from ..folder import WorkspaceFolder
 from .server import MAX_BODY_BYTES, FilePart
@@ -27,8 +27,8 @@ from .server import MAX_BODY_BYTES, FilePart
 _log = logging.getLogger("flask_lakeflow_jobs.local")
 
 _API_PATH = re.compile(r"/api/(2\.[0-2])/(.+)", re.DOTALL)
-#: Endpoints that Databricks does not have.
-_LOCAL_ROUTES = "/api/local/"
+#: Databricks has no such endpoint.
+_TASK_LOG = ("GET", "/api/local/task-log")
 _API_PREFIX = re.compile(r"/api/[0-9.]+(?=/)")
 #: Of a request without a token, such as one for a token.
 _MAX_ANONYMOUS_BODY_BYTES = 2**16
@@ -38,38 +38,40 @@ _NOT_WRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 _OUTSIDE = (*_NOT_WRITABLE, errno.EIO, errno.EMFILE, errno.ENFILE)
 #: The same in the words of SQLite, whose codes Python 3.10 does not have.
 _NOT_WRITABLE_DATABASE = re.compile(r"disk is full|readonly database")
-_ONLY_JOBS = "The local workspace runs jobs only. Leave {} out of this target."
-#: What to do about the routes of other products of Databricks, by the beginning of their paths.
+MAX_DEPTH = 100  # of JSON; what is deeper could be read, but not always processed
+_VARIABLE = re.compile(r"\{(\w+)(\.\.\.)?\}")
+_PAGE = re.compile(r"/jobs/([0-9]+)(?:/runs/([0-9]+))?")
+
+_JOBS_ONLY = "The local workspace runs jobs only. Leave {} out of this target."
+_NO_WAREHOUSE = (
+    "The local workspace serves no SQL warehouse. Run the statement in a sql_task, or set "
+    "DATABRICKS_HOST to a workspace."
+)
+_NO_UPLOADS = (
+    "The local workspace runs the files of its bundle. Add the file there, or upload data to a "
+    "volume."
+)
+#: What to do instead of calling an API that is not served, by the beginning of its paths.
 _NOT_SERVED = {
-    "sql/": (
-        "The local workspace serves no SQL warehouse. Run the statement in a sql_task, or set "
-        "DATABRICKS_HOST to a workspace."
-    ),
+    "sql/": _NO_WAREHOUSE,
+    "unity-catalog/models": _JOBS_ONLY.format("registered models"),
     "unity-catalog/": (
         "The local workspace has no Unity Catalog. Create schemas and tables with SQL in a task."
     ),
-    "mlflow/": "The local workspace serves no MLflow. Set MLFLOW_TRACKING_URI.",
     "dbfs/": (
         "The local workspace has no DBFS. Use a volume: dbfs:/Volumes/<catalog>/<schema>/<name>."
     ),
-    **dict.fromkeys(
-        ("workspace/", "workspace-files/", "repos"),
-        "The local workspace runs the files of its bundle. Add the file there, or upload data to a "
-        "volume.",
-    ),
+    "mlflow/": "The local workspace serves no MLflow. Set MLFLOW_TRACKING_URI to a store.",
+    "workspace/": _NO_UPLOADS,
+    "workspace-files/": _NO_UPLOADS,
     "pipelines": (
         "The local workspace runs no pipelines. Simulate the job of a pipeline_task with the tag "
         "'local_simulation'."
     ),
-    "apps": _ONLY_JOBS.format("apps"),
-    "lakeview/": _ONLY_JOBS.format("dashboards"),
-    "serving-endpoints": _ONLY_JOBS.format("model endpoints"),
-    "permissions/": "The local workspace has permissions on jobs only.",
-    "clusters/": "The local workspace has no clusters: tasks run on this machine.",
+    "apps": _JOBS_ONLY.format("apps"),
+    "lakeview/": _JOBS_ONLY.format("dashboards"),
+    "serving-endpoints": _JOBS_ONLY.format("serving endpoints"),
 }
-MAX_DEPTH = 100  # of JSON; what is deeper could be read, but not always processed
-_VARIABLE = re.compile(r"\{(\w+)(\.\.\.)?\}")
-_PAGE = re.compile(r"/jobs/([0-9]+)(?:/runs/([0-9]+))?")
 
 _AFTER_DAMAGE = (
     " Stop the workspace and move its database away to start with an empty one; its runs are lost "
@@ -100,7 +102,7 @@ class Application:
         self._auth = auth
         self.last_request = time.monotonic()
         self._routes = RouteTable(ChainMap(*map(dict, routes)))
-        self._local_routes: PathRoutes = {("GET", f"{_LOCAL_ROUTES}task-log"): get_log}
+        self._get_log = get_log
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         self.last_request = time.monotonic()
@@ -156,9 +158,9 @@ class Application:
                 if isinstance(handler, UploadRoute):
                     return handler.handle(_read_upload(environ, version, variables))
                 return handler(_read_request(environ, version, variables))
-        if local := self._local_routes.get((method, path)):
-            return local(_read_request(environ, "local", {}))
-        raise ApiError(404, "ENDPOINT_NOT_FOUND", _describe_unknown(method, path))
+        if (method, path) == _TASK_LOG:
+            return self._get_log(_read_request(environ, "local", {}))
+        raise ApiError(404, "ENDPOINT_NOT_FOUND", _describe_missing(method, path))
 
     def _describe_failure(self, environ: Environ, error: Exception) -> tuple[int, Any]:
         """Log an error that no request should cause; return the response."""
@@ -176,6 +178,15 @@ class Application:
             remedy = _AFTER_DAMAGE if type(error) is sqlite3.DatabaseError else ""
             message = f"The local workspace cannot use its folder: {error}.{remedy}"
         return 500, {"error_code": "INTERNAL_ERROR", "message": message}
+
+
+def _describe_missing(method: str, path: str) -> str:
+    """Return what to do instead of a request that no endpoint serves."""
+    path = _API_PREFIX.sub("", path, count=1)
+    for prefix, message in _NOT_SERVED.items():
+        if path.startswith(f"/{prefix}"):
+            return message
+    return f"No API found for '{method} {path}'"
 
 
 def _is_not_writable(error: Exception) -> bool:
@@ -286,15 +297,8 @@ def _is_deeper_than(body: dict[str, Any], levels: int) -> bool:
     return True
 
 
-def _describe_unknown(method: str, path: str) -> str:
-    """Say that nothing serves a path, and what to do in its place."""
-    name = _API_PREFIX.sub("", path, count=1)
-    remedies = (_NOT_SERVED[each] for each in _NOT_SERVED if name.startswith(f"/{each}"))
-    return next(remedies, f"No API found for '{method} {name}'")
-
-
 class RouteTable(Generic[AnyHandler]):
-    """Finds the handler of a request."""
+    """Find the handler of a request."""
 
     def __init__(self, routes: Mapping[tuple[str, str], AnyHandler]) -> None:
         self._fixed = {key: each for key, each in routes.items() if "{" not in key[1]}

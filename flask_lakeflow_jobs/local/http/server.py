@@ -7,8 +7,8 @@ import resource
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -27,10 +27,9 @@ logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 _LOOPBACK = "127.0.0.1"
 _MAX_CONNECTIONS = 2000
 _THREADS = 4
-_MAX_WAITING = 32
 _MIN_BYTES_TO_SEND = 16 * 1024  # while a request is served
 #: Of a request, unless the application allows more.
-MAX_BODY_BYTES = 15 * 2**20  # a notebook of 10 MiB takes 13.3 MiB in base64
+MAX_BODY_BYTES = 15 * 2**20
 _MAX_BODY_IN_MEMORY_BYTES = 20 * 2**20
 _MAX_RESPONSE_IN_MEMORY_BYTES = 80 * 2**20
 
@@ -52,8 +51,6 @@ class HttpServer:
         self._server = self._create_server(_bind(preferred_port))
         self.port = int(self._server.effective_port)
         self._stopping = False
-        self._waiting_lock = threading.Lock()
-        self._waiting = 0
         self._thread = threading.Thread(target=self._serve, name="http", daemon=True)
 
     @property
@@ -76,10 +73,9 @@ class HttpServer:
 
     def stop(self) -> None:
         """Stop, and close all connections. A second call does nothing."""
-        with self._waiting_lock:
-            if self._stopping:
-                return
-            self._stopping = True
+        if self._stopping:
+            return
+        self._stopping = True
         if self._thread.ident is not None:  # it was started
             self._server.pull_trigger()
             self._thread.join()
@@ -87,27 +83,6 @@ class HttpServer:
         for channel in list(self._server.active_channels.values()):
             channel.handle_close()  # also the files that it was sending
         wasyncore.close_all(self._sockets)
-
-    @contextmanager
-    def waiting(self) -> Iterator[bool]:
-        """Serve with one thread more while a request waits, so that others do not.
-
-        :return: whether the request may wait; at most 32 do.
-        """
-        may_wait = self._count_waiting(1)
-        try:
-            yield may_wait
-        finally:
-            if may_wait:
-                self._count_waiting(-1)
-
-    def _count_waiting(self, change: int) -> bool:
-        with self._waiting_lock:
-            if self._stopping or self._waiting + change > _MAX_WAITING:
-                return False
-            self._waiting += change
-            self._server.task_dispatcher.set_thread_count(_THREADS + self._waiting)
-        return True
 
     def _create_server(self, listening: socket.socket) -> Any:
         server = create_server(

@@ -137,20 +137,6 @@ def test_updates_at_once_all_count(client: Client) -> None:
     assert {each.task_key for each in settings.tasks or []} == {f"t{n}" for n in range(40)}
 
 
-def test_many_items_are_checked_and_removed_at_once(client: Client) -> None:
-    """In time that grows with their number, not with its square."""
-    parameters = [{"name": f"p{number}", "default": ""} for number in range(100_000)]
-    body = {"tasks": [simulated_task("a")], "parameters": parameters}
-    status, created = client.http("POST", "/api/2.2/jobs/create", body)
-    assert status == 200
-    removed = ["job_clusters/x", *(f"parameters/p{number}" for number in range(1, 100_000))]
-    change = {"job_id": created["job_id"], "fields_to_remove": removed}
-    assert client.http("POST", "/api/2.2/jobs/update", change) == (200, {})
-    _, job = client.http("GET", f"/api/2.2/jobs/get?job_id={created['job_id']}")
-    assert job["settings"]["parameters"] == parameters[:1]
-    assert "job_clusters" not in job["settings"]
-
-
 def test_reset_keeps_run_as(client: Client) -> None:
     run_as = {"user_name": "somebody@example.com"}
     body = {"tasks": [simulated_task("a")], "run_as": run_as, "tags": SIMULATED}

@@ -94,58 +94,28 @@ def test_permissions_survive_a_restart_and_end_with_their_job(
 
 
 @pytest.mark.parametrize(
-    ("kind", "object_id", "level"),
+    ("entries", "message"),
     [
-        ("directories", "42", PermissionLevel.CAN_MANAGE),
-        ("notebooks", "42", PermissionLevel.CAN_MANAGE),
-        ("sql/warehouses", "10ca10ca10ca10ca", PermissionLevel.IS_OWNER),
-    ],
-)
-def test_other_objects_have_permissions(
-    client: Client, kind: str, object_id: str, level: PermissionLevel
-) -> None:
-    me = user_of(client)
-    assert levels(client.sdk.permissions.get(kind, object_id)) == {me: level.value}
-    entries = [grant(level, OTHER)]
-    client.sdk.permissions.set(kind, object_id, access_control_list=entries)
-    client.sdk.permissions.update(kind, object_id, access_control_list=entries)
-    assert levels(client.sdk.permissions.get(kind, object_id)) == {OTHER: level.value}
-    known = client.sdk.permissions.get_permission_levels(kind, object_id).permission_levels or []
-    assert level in [each.permission_level for each in known]
-
-
-def test_warehouse_has_the_same_permissions_by_both_names(client: Client) -> None:
-    """The SDK calls ``permissions/warehouses``, Terraform ``permissions/sql/warehouses``."""
-    warehouse_id = "10ca10ca10ca10ca"
-    entries = [grant(PermissionLevel.IS_OWNER, OTHER)]
-    client.sdk.permissions.set("sql/warehouses", warehouse_id, access_control_list=entries)
-    found = client.sdk.warehouses.get_permissions(warehouse_id)
-    assert levels(found) == {OTHER: "IS_OWNER"}
-    assert found.object_id == f"/sql/warehouses/{warehouse_id}"
-
-
-@pytest.mark.parametrize(
-    ("path", "status", "message"),
-    [
-        ("jobs/7", 404, "Job 7 does not exist."),
-        ("jobs/7/permissionLevels", 404, "Job 7 does not exist."),
-        ("jobs/x", 404, "Could not parse request object: Expected integer"),
-        ("sql/warehouses/x", 404, "SQL warehouse x does not exist."),
-        ("directories/%FF", 404, "Could not parse request object: Expected integer"),
-        ("clusters/x", 404, "Cluster x does not exist"),
-        ("pipelines/x", 404, "The specified pipeline x was not found."),
-        ("models/x", 400, "The local workspace has no permissions on models. It has those on"),
+        ({}, "Could not parse request object: Expected array for field access_control_list"),
+        (["x"], "Could not parse request object: Expected object for field access_control_list"),
+        ([{}], "Each entry of access_control_list needs exactly one of user_name"),
+        ([{"user_name": "a", "group_name": "b"}], "Each entry of access_control_list needs"),
+        ([{"user_name": "a"}], "Missing required field: permission_level"),
         (
-            "sql/queries/x",
-            400,
-            "The local workspace has no permissions on sql/queries. It has those",
+            [{"user_name": "a", "permission_level": "CAN_READ"}],
+            "Unknown permission_level 'CAN_READ'. Use one of CAN_VIEW, CAN_MANAGE_RUN",
         ),
     ],
 )
-def test_permissions_of_an_unknown_object_are_refused(
-    client: Client, path: str, status: int, message: str
-) -> None:
-    code = {404: "RESOURCE_DOES_NOT_EXIST", 400: "INVALID_PARAMETER_VALUE"}[status]
-    answer, error = client.http("GET", f"/api/2.0/permissions/{path}")
-    assert (answer, error["error_code"]) == (status, code)
+def test_invalid_permission_is_refused(client: Client, entries: Any, message: str) -> None:
+    path = f"/api/2.0/permissions/jobs/{client.job_ids['etl']}"
+    status, error = client.http("PUT", path, {"access_control_list": entries})
+    assert status == 400
     assert error["message"].startswith(message)
+
+
+@pytest.mark.parametrize("path", ["jobs/7", "jobs/7/permissionLevels"])
+def test_permissions_of_an_unknown_job_are_not_found(client: Client, path: str) -> None:
+    status, error = client.http("GET", f"/api/2.0/permissions/{path}")
+    assert (status, error["error_code"]) == (404, "RESOURCE_DOES_NOT_EXIST")
+    assert error["message"] == "Job 7 does not exist."

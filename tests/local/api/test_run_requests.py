@@ -170,21 +170,3 @@ def test_idempotency_token_returns_the_same_run(client: Client) -> None:
     client.jobs.delete_run(first)
     with pytest.raises(SdkInvalidParameterValue, match="has been deleted"):
         client.start("etl", idempotency_token=token)
-
-
-def test_performance_target_of_the_run_overrides_that_of_the_job(client: Client) -> None:
-    tasks = [simulated_task("a")]
-    body = {"tasks": tasks, "performance_target": "STANDARD", "tags": {"local_simulation": "{}"}}
-    _, created = client.http("POST", "/api/2.2/jobs/create", body)
-
-    def effective(job_id: int, **fields: Any) -> Any:
-        _, started = client.http("POST", "/api/2.2/jobs/run-now", {"job_id": job_id, **fields})
-        path = f"/api/2.2/jobs/runs/get?run_id={started['run_id']}"
-        return client.http("GET", path)[1].get("effective_performance_target")
-
-    optimized: dict[str, Any] = {"performance_target": "PERFORMANCE_OPTIMIZED"}
-    cheap: dict[str, Any] = {"performance_target": "COST_OPTIMIZED", "duration_target": "4h"}
-    assert effective(client.job_ids["etl"]) is None
-    assert effective(created["job_id"]) == "STANDARD"
-    assert effective(created["job_id"], **optimized) == "PERFORMANCE_OPTIMIZED"
-    assert effective(client.job_ids["etl"], **cheap) == "COST_OPTIMIZED"

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flask_lakeflow_jobs.local.errors import ApiError
-from flask_lakeflow_jobs.local.files.tree import parse_workspace_path
 from flask_lakeflow_jobs.local.files.volume_folder import (
     MAX_NAME_BYTES,
     Folder,
@@ -71,13 +70,6 @@ def test_parts_are_plain_names(path: str) -> None:
     assert not {"", ".", ".."} & set(parts)
     assert not any("/" in part or "\0" in part for part in parts)
     assert parse_path(join_path(parts)) == parts
-
-
-def test_workspace_prefix_may_be_left_out() -> None:
-    spellings = ("/Workspace/Users/a", "/Users/a", "//Workspace//Users/a")
-    assert {parse_workspace_path(each) for each in spellings} == {("Users", "a")}
-    assert parse_workspace_path("/Workspace") == parse_workspace_path("/") == ()
-    assert parse_workspace_path("/Workspace2") == ("Workspace2",)
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import sqlite3
 import uuid
+from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from databricks.sdk.errors import NotFound
 
 from flask_lakeflow_jobs.local.http.application import RouteTable
 from flask_lakeflow_jobs.local.registry import Registry
@@ -45,7 +47,6 @@ def test_each_version_serves_jobs(client: Client, version: str) -> None:
         ("GET", "/api/2.2/jobs", "/jobs"),
         ("POST", "/api/2.2/jobs/list", "/jobs/list"),
         ("POST", "/api/2.1/clusters/create", "/clusters/create"),
-        ("DELETE", "/api/2.0/sql/queries/7", "/sql/queries/7"),
         ("PUT", "/api/2.2/jobs/run-now", "/jobs/run-now"),
     ],
 )
@@ -57,6 +58,43 @@ def test_unknown_endpoint_is_not_found(
         404,
         {"error_code": "ENDPOINT_NOT_FOUND", "message": f"No API found for '{method} {api_path}'"},
     )
+
+
+NO_WAREHOUSE = "The local workspace serves no SQL warehouse. Run the statement in a sql_task, or"
+NO_UPLOADS = "The local workspace runs the files of its bundle. Add the file there, or upload data"
+JOBS_ONLY = "The local workspace runs jobs only. Leave "
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda w: list(w.warehouses.list()), NO_WAREHOUSE),
+        (lambda w: w.statement_execution.execute_statement("SELECT 1", "x"), NO_WAREHOUSE),
+        (lambda w: list(w.catalogs.list()), "The local workspace has no Unity Catalog."),
+        (lambda w: list(w.registered_models.list()), f"{JOBS_ONLY}registered models out"),
+        (lambda w: list(w.dbfs.list("/")), "The local workspace has no DBFS. Use a volume"),
+        (lambda w: list(w.experiments.list_experiments()), "The local workspace serves no MLflow."),
+        (lambda w: w.workspace.mkdirs("/Shared/a"), NO_UPLOADS),
+        (lambda w: w.workspace.get_status("/Shared/a"), NO_UPLOADS),
+        (
+            lambda w: w.api_client.do("POST", "/api/2.0/workspace-files/import-file/a"),
+            NO_UPLOADS,
+        ),
+        (
+            lambda w: w.api_client.do("GET", "/api/2.0/pipelines/a/b/c"),
+            "The local workspace runs no pi",
+        ),
+        (lambda w: list(w.apps.list()), f"{JOBS_ONLY}apps out of this target."),
+        (lambda w: list(w.lakeview.list()), f"{JOBS_ONLY}dashboards out of this target."),
+        (lambda w: list(w.serving_endpoints.list()), f"{JOBS_ONLY}serving endpoints out"),
+    ],
+)
+def test_endpoint_of_another_product_says_what_to_do_instead(
+    module_client: Client, call: Callable[[Any], Any], message: str
+) -> None:
+    with pytest.raises(NotFound) as caught:
+        call(module_client.sdk)
+    assert str(caught.value).startswith(message)
 
 
 def test_head_has_no_body_and_pages_need_no_token(client: Client) -> None:
@@ -80,14 +118,6 @@ def test_head_has_no_body_and_pages_need_no_token(client: Client) -> None:
         assert page.startswith(b"<!DOCTYPE html>")
         assert b"<h1>" + title in page
     connection.close()
-
-
-def test_fields_of_a_get_may_be_json(client: Client) -> None:
-    job_id = client.job_ids["etl"]
-    status, job = client.http("GET", "/api/2.0/jobs/get", {"job_id": job_id})
-    assert (status, job["job_id"]) == (200, job_id)
-    status, job = client.http("GET", f"/api/2.1/jobs/get?job_id={job_id}", {"job_id": 7})
-    assert (status, job["job_id"]) == (200, job_id)
 
 
 @pytest.mark.parametrize(
@@ -122,16 +152,6 @@ def test_malformed_body_is_refused(client: Client, path: str, body: Any, message
             "message": f"Could not parse request object: {message}",
         },
     )
-
-
-def test_form_is_accepted_only_where_the_service_has_one(client: Client) -> None:
-    headers = {
-        "Authorization": f"Bearer {client.address.token}",
-        "Content-Type": "multipart/form-data; boundary=b",
-    }
-    part = b'--b\r\nContent-Disposition: form-data; name="name"; filename="x"\r\n\r\nx\r\n--b--'
-    status, error = client.http("POST", "/api/2.2/jobs/create", part, headers=headers)
-    assert (status, error["error_code"]) == (400, "MALFORMED_REQUEST")
 
 
 def test_whole_characters_of_two_surrogates_are_accepted(client: Client) -> None:
@@ -201,7 +221,6 @@ TABLE = RouteTable({("GET", path): lambda request, path=path: path for path in P
     ("method", "path", "found", "variables"),
     [
         ("GET", "jobs/get", "jobs/get", {}),
-        ("GET", "jobs/get/", "jobs/get", {}),
         ("GET", "jobs/7", "jobs/{id}", {"id": "7"}),
         ("GET", "jobs/a b\n/runs", "jobs/{id}/runs", {"id": "a b\n"}),
         ("GET", "files/a/b.py", "files/{path...}", {"path": "a/b.py"}),

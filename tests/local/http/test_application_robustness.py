@@ -129,23 +129,6 @@ def test_depth_of_a_body_is_bounded(client: Client, levels: int, status: int) ->
         assert "nested more than 100 levels deep" in answer[1]["message"]
 
 
-def test_number_of_tasks_is_bounded(client: Client) -> None:
-    tasks = [
-        {"task_key": f"t{number}", "notebook_task": {"notebook_path": "/x"}}
-        for number in range(1001)
-    ]
-    status, answer = client.http("POST", "/api/2.2/jobs/create", {"name": "many", "tasks": tasks})
-    assert status == 400
-    assert "A job has at most 1000 tasks, not 1001." in answer["message"]
-
-
-@pytest.mark.parametrize("token", ["a\nb", "a\0", "\x1b]0;x"])
-def test_token_that_is_not_printable_is_refused(client: Client, token: str) -> None:
-    body = {"job_id": client.job_ids["etl"], "idempotency_token": token}
-    status, answer = client.http("POST", "/api/2.2/jobs/run-now", body)
-    assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
-
-
 def test_workspace_still_serves_after_all_requests(client: Client) -> None:
     assert state_fields(client.jobs.get_run(client.start("etl")))[0] == "TERMINATED"
     assert [job.settings.name for job in client.jobs.list(name="etl") if job.settings] == ["etl"]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import resource
 import socket
 import tempfile
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from typing import Any
@@ -16,7 +13,6 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
-from waitress import wasyncore
 
 from flask_lakeflow_jobs.local.folder import WorkspaceError
 from flask_lakeflow_jobs.local.http import server as server_module
@@ -47,13 +43,6 @@ def test_server_without_its_address_names_it(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(server_module, "_LOOPBACK", "192.0.2.1")  # no machine has it: RFC 5737
     with pytest.raises(WorkspaceError, match=r"^The local workspace cannot listen on 192\.0\.2\.1"):
         HttpServer(0)
-
-
-def test_server_takes_another_port_if_the_preferred_one_is_none() -> None:
-    server = HttpServer(99_999)
-    assert 0 < server.port < 2**16
-    server.start(hello)
-    server.stop()
 
 
 def test_server_takes_another_port_if_the_preferred_one_is_taken() -> None:
@@ -88,17 +77,6 @@ def test_server_failure_is_logged(
     server.stop()
 
 
-@pytest.mark.parametrize(("files", "connections"), [(1024, 768), (64, 48), (100_000, 2000), (1, 1)])
-def test_connections_leave_files_for_the_rest(
-    files: int, connections: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (files, files))
-    server = HttpServer(0)
-    assert server._server.adj.connection_limit == connections
-    server.start(hello)
-    server.stop()
-
-
 def test_idle_connections_give_way_to_new_ones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (16, 16))
     server = HttpServer(0)
@@ -110,27 +88,6 @@ def test_idle_connections_give_way_to_new_ones(monkeypatch: pytest.MonkeyPatch) 
     for each in idle:
         each.close()
     server.stop()
-
-
-def test_connections_that_wait_are_accepted_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps, loop = itertools.count(), wasyncore.loop
-
-    def count(**options: Any) -> None:
-        if options["map"] is server._sockets:
-            next(steps)
-        loop(**options)
-
-    monkeypatch.setattr(wasyncore, "loop", count)
-    server = HttpServer(0)
-    with ExitStack() as stack:
-        for _ in range(200):
-            address = "127.0.0.1", server.port
-            stack.enter_context(socket.create_connection(address))
-        server.start(hello)
-        with urlopen(server.host, timeout=DEADLINE) as response:  # noqa: S310 (http)
-            assert response.read() == b"hello"
-        assert next(steps) < 100
-        server.stop()
 
 
 @pytest.fixture
@@ -174,53 +131,6 @@ def test_head_that_cannot_be_read_gets_an_answer(head: bytes) -> None:
         client.send(head + b"\r\nHost: x\r\n\r\n")
         assert client.recv(2**10).startswith(b"HTTP/1.")
     server.stop()
-
-
-def test_file_that_is_cut_while_it_is_sent_ends_the_connection(
-    file_server: tuple[HttpServer, Any],
-) -> None:
-    server, file = file_server
-    with socket.create_connection(("127.0.0.1", server.port), DEADLINE) as client:
-        client.send(b"GET /file HTTP/1.1\r\nHost: x\r\n\r\n")
-        received = len(client.recv(1))
-        file.truncate(0)
-        while chunk := client.recv(2**20):
-            received += len(chunk)
-    assert received < FILE_BYTES
-
-
-def test_requests_that_wait_leave_threads_to_others() -> None:
-    """The server has four threads; each request that waits adds one."""
-    server = HttpServer(0)
-    allowed: list[bool] = []
-    released = threading.Event()
-
-    def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        if environ["PATH_INFO"] == "/wait":
-            with server.waiting() as may_wait:
-                allowed.append(may_wait)
-                released.wait(DEADLINE)
-        return hello(environ, start_response)
-
-    def fetch(path: str) -> bytes:
-        with urlopen(server.host + path, timeout=DEADLINE) as response:  # noqa: S310 (http)
-            return bytes(response.read())
-
-    server.start(application)
-    with ThreadPoolExecutor(6) as pool:
-        waiting = [pool.submit(fetch, "/wait") for _ in range(6)]
-        wait_until(lambda: len(allowed) == 6, "six requests that wait")
-        assert fetch("/") == b"hello"
-        released.set()
-        assert [each.result() for each in waiting] == [b"hello"] * 6
-    assert allowed == [True] * 6
-    for _ in range(2):  # those of before have left
-        with ExitStack() as stack:
-            several = [stack.enter_context(server.waiting()) for _ in range(33)]
-        assert several == [True] * 32 + [False]
-    server.stop()
-    with server.waiting() as may_wait:
-        assert not may_wait
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])

@@ -6,7 +6,6 @@ import base64
 import json
 import logging
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,11 @@ from databricks.sdk.errors import (
     ResourceAlreadyExists,
     ResourceDoesNotExist,
 )
-from databricks.sdk.service.workspace import AclPermission
 
 from flask_lakeflow_jobs.local import Workspace, WorkspaceError
 from flask_lakeflow_jobs.local.api import secrets as endpoints
 from tests.local.conftest import Serve
-from tests.local.support import Client, call_at_once, python_task
+from tests.local.support import Client, python_task
 
 
 def test_secret_is_put_read_listed_and_deleted(client: Client) -> None:
@@ -46,35 +44,6 @@ def test_secret_is_put_read_listed_and_deleted(client: Client) -> None:
         secrets.get_secret("prod", "bytes")
 
 
-def test_scope_has_permissions(client: Client) -> None:
-    secrets = client.sdk.secrets
-    secrets.create_scope("prod", initial_manage_principal="users")
-    secrets.put_acl("prod", "ann", AclPermission.READ)
-    secrets.put_acl("prod", "ann", AclPermission.WRITE)
-    assert secrets.get_acl("prod", "ann").permission is AclPermission.WRITE
-    assert [(each.principal, each.permission) for each in secrets.list_acls("prod")] == [
-        ("ann", AclPermission.WRITE),
-        ("users", AclPermission.MANAGE),
-    ]
-    secrets.delete_acl("prod", "ann")
-    for call in (secrets.get_acl, secrets.delete_acl):
-        with pytest.raises(ResourceDoesNotExist, match="ann has no permission on the scope"):
-            call("prod", "ann")
-    put = {"scope": "prod", "principal": "ann", "permission": "OWN"}
-    status, error = client.http("POST", "/api/2.0/secrets/acls/put", put)
-    assert (status, error["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
-
-
-def test_permissions_put_at_once_all_count(client: Client) -> None:
-    secrets = client.sdk.secrets
-    secrets.create_scope("prod")
-    names = [f"user{number}" for number in range(40)]
-    call_at_once(partial(secrets.put_acl, "prod", name, AclPermission.READ) for name in names)
-    call_at_once(partial(secrets.delete_acl, "prod", name) for name in names[:20])
-    left = {each.principal for each in secrets.list_acls("prod")}
-    assert left == {*names[20:], client.sdk.current_user.me().user_name}
-
-
 ERRORS: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda s: s.create_scope("prod"), ResourceAlreadyExists, "Scope prod already exists!"),
     (lambda s: s.create_scope("a b"), InvalidParameterValue, "scope has to consist of at most 128"),
@@ -82,7 +51,6 @@ ERRORS: list[tuple[Callable[[Any], Any], type[Exception], str]] = [
     (lambda s: s.create_scope(""), InvalidParameterValue, "Missing required field: scope"),
     (lambda s: s.delete_scope("x"), ResourceDoesNotExist, "Scope x does not exist!"),
     (lambda s: list(s.list_secrets("x")), ResourceDoesNotExist, "Scope x does not exist!"),
-    (lambda s: list(s.list_acls("x")), ResourceDoesNotExist, "Scope x does not exist!"),
     (lambda s: s.delete_secret("prod", "x"), ResourceDoesNotExist, "and key: x."),
     (lambda s: s.get_secret("prod", "x"), ResourceDoesNotExist, "set LAKEFLOW_SECRET_PROD_X in"),
     (lambda s: s.put_secret("x", "k", string_value="v"), ResourceDoesNotExist, "Scope x does not"),
@@ -152,6 +120,16 @@ def test_secrets_survive_a_restart_and_are_private(tmp_path: Path, etl_bundle: P
         assert Client(address, {}).sdk.dbutils.secrets.get("prod", "key") == "hunter2"
 
 
+def test_secrets_of_a_version_with_permissions_are_read(tmp_path: Path, etl_bundle: Path) -> None:
+    (tmp_path / "folder").mkdir(mode=0o700)
+    secret = {"value": "aHVudGVyMg==", "updated": 7}
+    content = {"prod": {"acls": {"me": "MANAGE"}, "secrets": {"key": secret}}}
+    (tmp_path / "folder" / "secrets.json").write_text(json.dumps(content))
+    with Workspace(etl_bundle, tmp_path / "folder") as address:
+        secrets = Client(address, {}).sdk.dbutils.secrets
+        assert secrets.get("prod", "key") == "hunter2"
+
+
 SECRET = {"value": "", "updated": 7}
 
 
@@ -161,14 +139,12 @@ SECRET = {"value": "", "updated": 7}
         "{",
         "[]",
         {"prod": []},
-        {"prod": {"acls": {}}},
-        {"prod": {"acls": [], "secrets": {}}},
-        {"prod": {"acls": {"me": 7}, "secrets": {}}},
-        {"prod": {"acls": {}, "secrets": {"key": "hunter2"}}},
-        {"prod": {"acls": {}, "secrets": {"key": {**SECRET, "value": "hunter2"}}}},
-        {"prod": {"acls": {}, "secrets": {"key": {**SECRET, "value": None}}}},
-        {"prod": {"acls": {}, "secrets": {"key": {**SECRET, "updated": "now"}}}},
-        {"dev": {"acls": {}, "secrets": {"key": SECRET}}, "prod": 7},
+        {"prod": {}},
+        {"prod": {"secrets": {"key": "hunter2"}}},
+        {"prod": {"secrets": {"key": {**SECRET, "value": "hunter2"}}}},
+        {"prod": {"secrets": {"key": {**SECRET, "value": None}}}},
+        {"prod": {"secrets": {"key": {**SECRET, "updated": "now"}}}},
+        {"dev": {"secrets": {"key": SECRET}}, "prod": 7},
     ],
 )
 def test_damaged_file_of_secrets_is_refused_with_the_way_out(

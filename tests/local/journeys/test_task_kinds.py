@@ -132,10 +132,8 @@ def test_cancel_cancels_the_nested_run(serve: Serve) -> None:
     assert state_fields(client.finish(inner.run_id))[1] == "CANCELED"
 
 
-@pytest.mark.parametrize("circle", [["a"], ["a", "b"], ["a", "b", "c"]])
-def test_run_job_tasks_in_a_circle_fail(
-    serve: Serve, circle: list[str], caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.mark.parametrize("circle", [["a"], ["a", "b"]])
+def test_run_job_tasks_in_a_circle_fail(serve: Serve, circle: list[str]) -> None:
     following = dict(zip(circle, [*circle[1:], "a"], strict=True))
     jobs = {
         key: {"tasks": [nested("call", f"${{resources.jobs.{other}.id}}")]}
@@ -149,22 +147,6 @@ def test_run_job_tasks_in_a_circle_fail(
     (call,) = client.jobs.get_run(runs[0].run_id).tasks or []
     trail = " -> ".join(str(client.job_ids[key]) for key in [*circle, "a"])
     assert state_message(call).startswith(f"Jobs start each other in a circle: {trail}.")
-    records = [record for record in caplog.records if record.name == "flask_lakeflow_jobs.local"]
-    warnings = [record.getMessage() for record in records]
-    assert len(warnings) == len(circle)
-    assert warnings[0].startswith(
-        "databricks.yml:9: Job 'a': Task 'call' runs a job that leads back to this one."
-    )
-
-
-def test_run_job_tasks_nest_at_most_ten_levels(serve: Serve) -> None:
-    jobs = {
-        f"j{level}": {"tasks": [nested("call", f"${{resources.jobs.j{level + 1}.id}}")]}
-        for level in range(11)
-    }
-    client = serve({**jobs, "j11": {"tasks": [python_task("main")]}}, {"main.py": ""})
-    assert state_fields(client.run("j0"))[1] == "FAILED"
-    assert len(list(client.jobs.list_runs())) == 11
 
 
 def test_notebook_task_runs_an_ipynb(serve: Serve) -> None:
@@ -272,14 +254,12 @@ def test_simulated_job_takes_the_time_and_result_of_its_tag(serve: Serve) -> Non
 def test_volume_path_is_a_folder_of_the_workspace(serve: Serve, tmp_path: Path) -> None:
     code = """
         import sys, pathlib
-        print(sys.argv[1:])
         pathlib.Path(sys.argv[1], 'x').write_text('kept')
     """
-    arguments = ["/Volumes/main/default/flights", "--to=/Volumes/main/default/flights/y"]
-    job = {"tasks": [python_task("main", "main.py", *arguments)]}
+    job = {"tasks": [python_task("main", "main.py", "/Volumes/main/default/flights")]}
     client = serve({"etl": job}, {"main.py": code})
     output = client.outputs(client.run("etl"))["main"]
-    assert output.logs == f"{arguments}\n", output.error  # code may check how a path begins
+    assert output.error is None, output.error_trace
     assert (tmp_path / "folder/volumes/main/default/flights/x").read_text() == "kept"
 
 
@@ -331,33 +311,3 @@ def test_git_source_files_are_those_of_the_bundle(serve: Serve, folder: str) -> 
     assert "Check https://example.com/a.git out around the bundle" in (
         missing.state.state_message or ""
     )
-
-
-def test_git_source_files_begin_at_the_repository(serve: Serve, tmp_path: Path) -> None:
-    (tmp_path / ".git").mkdir()
-    (tmp_path / "tools").mkdir()
-    (tmp_path / "tools" / "main.py").write_text("print('found')")
-    job = {
-        "git_source": {"git_url": "https://example.com/a.git", "git_provider": "gitHub"},
-        "tasks": [
-            python_task("main", "tools/main.py"),
-            python_task("author", "/Repos/jo@example.com/shop/tools/main.py"),
-        ],
-    }
-    client = serve({"etl": job})
-    outputs = client.outputs(client.run("etl"))
-    assert outputs["main"].logs == outputs["author"].logs == "found\n"
-
-
-def test_sdk_runtime_exports_its_names(serve: Serve) -> None:
-    code = """
-        from databricks.sdk.runtime import *
-        print(dbutils.widgets.getAll(), callable(table), callable(udf))
-        try:
-            sc.parallelize([1])
-        except RuntimeError as error:
-            print(error)
-    """
-    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
-    logs = client.outputs(client.run("etl"))["main"].logs or ""
-    assert logs.startswith("{} True True\n")

@@ -133,16 +133,6 @@ def test_list_runs_begins_and_ends_at_a_position(store: Store) -> None:
     assert [run_id for _, run_id in before] == [4, 3]
 
 
-def test_deleted_run_keeps_its_token(store: Store) -> None:
-    run = job_run(1, tasks=(TaskRun(10, {"task_key": "a"}),))
-    store.add_run(run, "token")
-    store.save_outputs({10: {"logs": "x"}})
-    store.delete_run(run)
-    assert (store.load_run(1), store.job_run_of_task(10)) == (None, None)
-    assert store.load_output(10) == {}
-    assert store.run_id_of_token("token") == 1
-
-
 def test_delete_runs_before_keeps_active_and_recent_ones(store: Store) -> None:
     for run_id, state in ((1, states.SUCCESS), (2, states.RUNNING), (3, states.SUCCESS)):
         tasks = (TaskRun(run_id * 10, {"task_key": "a"}),)
@@ -177,20 +167,6 @@ def test_jobs_come_back_as_they_were_saved(store: Store) -> None:
     ]
 
 
-def test_pipelines_come_back_as_they_were_saved(store: Store) -> None:
-    store.save_created("pipelines", "a", 5, "me", {"name": "old"})
-    store.save_created("pipelines", "a", 6, "me", {"name": "new"})
-    store.save_created("pipelines", "b", 6, "me", {})
-    for pipeline_id in "ab":
-        store.save_permissions(f"pipelines/{pipeline_id}", [{"user_name": "me"}])
-    store.delete_created("pipelines", "b")
-    assert store.load_created("pipelines") == [
-        {"pipeline_id": "a", "modified": 6, "creator": "me", "settings": {"name": "new"}}
-    ]
-    assert store.load_permissions("pipelines/a") == [{"user_name": "me"}]
-    assert store.load_permissions("pipelines/b") is None
-
-
 def test_store_of_another_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "runs.sqlite"
     database = sqlite3.connect(path)
@@ -198,18 +174,6 @@ def test_store_of_another_version_is_refused(tmp_path: Path) -> None:
     database.close()
     with pytest.raises(WorkspaceError, match="another version of the local workspace"):
         Store(path)
-
-
-def test_store_from_before_pipelines_were_kept_opens_and_keeps_them(tmp_path: Path) -> None:
-    path = tmp_path / "runs.sqlite"
-    Store(path).close()
-    database = sqlite3.connect(path)
-    database.execute("DROP TABLE pipelines")
-    database.close()
-    store = Store(path)
-    store.save_created("pipelines", "a", 5, "me", {})
-    assert [each["pipeline_id"] for each in store.load_created("pipelines")] == ["a"]
-    store.close()
 
 
 def test_store_is_readable_by_its_user_only(store: Store, tmp_path: Path) -> None:

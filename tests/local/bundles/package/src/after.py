@@ -1,4 +1,0 @@
-# mypy: ignore-errors
-import tally
-
-print(tally.__name__, "is found at the bundle's root")
