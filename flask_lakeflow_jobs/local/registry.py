@@ -62,7 +62,7 @@ class Registry:
         self.user = current_user_name()
         self._from_bundle = self._jobs_of(bundle)
         with run_store.exclusive() as store:
-            self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_created("jobs")}
+            self._own = {job["job_id"]: RegisteredJob(**job) for job in store.load_created()}
 
     @property
     def bundle(self) -> Bundle:
@@ -143,7 +143,7 @@ class Registry:
         with self._locked(job_id) as (store, job):
             self._check_not_from_bundle(job, "Delete")
             with store.transaction():
-                store.delete_created("jobs", job_id)
+                store.delete_created(job_id)
             del self._own[job_id]
 
     @contextmanager
@@ -172,7 +172,7 @@ class Registry:
         except BundleError as error:
             self._versions = _read_versions(error.sources, versions)
             _log.error(
-                "The bundle is invalid; its last valid state remains in use: %s",
+                "The bundle has an error, so its jobs stay as they were: %s",
                 error,
                 exc_info=error.__cause__,
             )
@@ -198,7 +198,7 @@ class Registry:
 
 
 def _save(store: Store, job: RegisteredJob) -> None:
-    store.save_created("jobs", job.job_id, job.created, job.creator, job.settings)
+    store.save_created(job.job_id, job.created, job.creator, job.settings)
 
 
 def _without_pause(settings: Settings) -> Settings:

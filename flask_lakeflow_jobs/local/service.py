@@ -6,10 +6,9 @@ import zlib
 from collections.abc import Mapping
 
 from .api.auth import AuthEndpoints
-from .api.clusters import ClusterEndpoints
+from .api.clusters import CLUSTER_ROUTES
 from .api.jobs import JobEndpoints
 from .api.permissions import PermissionEndpoints
-from .api.pipelines import PipelineEndpoints
 from .api.request import Request
 from .api.run_requests import parse_run_request
 from .api.runs import RunEndpoints
@@ -25,13 +24,12 @@ from .files.secrets import SecretStore
 from .files.volume_folder import Folder
 from .folder import WorkspaceFolder
 from .http.application import Application
-from .pipeline_registry import PipelineRegistry
 from .registry import Registry
 from .store.runs import RunStore
-from .tasks.catalogs import find_catalogs, find_catalogs_in_folder
+from .tasks.catalogs import find_catalogs
 from .tasks.files import WorkspaceFiles
 from .tasks.packages import Packages
-from .tasks.processes import TaskServices
+from .tasks.processes import TaskProcessFactory
 from .tasks.spark import Spark
 from .tasks.work import CannotRun, NestedRun
 
@@ -62,14 +60,12 @@ class WorkspaceService:
         self._token = token
         self._workspace_id = 10**15 + zlib.crc32(str(folder.path).encode())
         self._files = WorkspaceFiles(lambda: registry.bundle, folder)
-        self._pipelines = PipelineRegistry(registry, run_store, clock)
         self._secrets = SecretStore(folder, read_environment)
-        services = TaskServices(
+        services = TaskProcessFactory(
             self._task_environment,
             lambda: self._secrets.values() | {token},  # who reads a log need not have the token
             Packages(folder.path / "packages", is_enabled=install),
-            Spark(folder.path / "spark", self._find_catalogs, registry.user),
-            lambda: self._pipelines.settings,
+            Spark(folder.path / "spark", self._find_catalogs),
         )
         self.engine = Engine(
             run_store,
@@ -94,11 +90,10 @@ class WorkspaceService:
             auth.routes,
             JobEndpoints(registry).routes,
             runs.routes,
-            PipelineEndpoints(self._pipelines).routes,
             PermissionEndpoints(registry, self._run_store).routes,
+            CLUSTER_ROUTES,
             SecretEndpoints(self._secrets, self._clock).routes,
             VolumeEndpoints(Folder(folder.volumes, folder.unfinished)).routes,
-            ClusterEndpoints().routes,
         )
 
     def _nested_request(self, work: NestedRun) -> RunRequest:
@@ -115,20 +110,22 @@ class WorkspaceService:
             raise CannotRun(error.message) from None
 
     def _find_catalogs(self) -> set[str]:
-        """Return the catalogs that the bundle names in its jobs, pipelines and files."""
+        """Return the catalogs that the bundle names."""
         bundle = self._registry.bundle
-        settings = [*(job.settings for job in bundle.jobs.values()), *bundle.pipelines.values()]
-        return find_catalogs(settings) | find_catalogs_in_folder(bundle.root)
+        settings = [job.settings for job in bundle.jobs.values()]
+        return find_catalogs(settings) | {each.split(".")[0] for each in bundle.catalog_objects}
 
     def _task_environment(self) -> Mapping[str, str]:
         """Return the environment of this process, with credentials for this workspace only."""
+        data = self._folder.data
         return {
-            # Otherwise, MLflow would look for the experiments of a Databricks workspace.
-            "MLFLOW_TRACKING_URI": f"sqlite:///{self._folder.path / 'mlflow.db'}",
+            # For a runtime of Databricks, MLflow would keep its runs there.
+            "MLFLOW_TRACKING_URI": f"sqlite:///{data / 'mlflow.sqlite'}",
             **keep_bytecode(read_environment(), self._folder.path / "bytecode"),
             "DATABRICKS_HOST": self._host,
             "DATABRICKS_RUNTIME_VERSION": RUNTIME_VERSION,
             "DATABRICKS_TOKEN": self._token,
-            "LAKEFLOW_LOCAL_DATA": str(self._folder.data),
+            "LAKEFLOW_LOCAL_DATA": str(data),
+            "LAKEFLOW_LOCAL_DUCKDB": str(data / "warehouse.duckdb"),
             "LAKEFLOW_LOCAL_USER": self._registry.user,
         }

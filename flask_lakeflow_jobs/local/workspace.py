@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -15,8 +16,6 @@ from typing import Any
 from .bundle.load import Bundle, load_bundle
 from .bundle.variables import hash_variables
 from .clock import Clock, SystemClock
-from .errors import ApiError
-from .files.volume_folder import Folder, parse_path
 from .folder import Address, WorkspaceError, WorkspaceFolder
 from .http.application import Application
 from .http.server import HttpServer
@@ -24,6 +23,8 @@ from .registry import Registry
 from .service import WorkspaceService
 from .store.runs import RunStore
 from .store.sqlite import Store
+
+_PART = re.compile(r"[\w-]{1,240}", re.ASCII)  # of the name of a volume
 
 
 class Workspace:
@@ -123,12 +124,10 @@ class Workspace:
     def _read_bundle(self, host: str, **options: Any) -> Bundle:
         """Read the bundle; create the folders of its schemas and volumes, as a deployment does."""
         bundle = load_bundle(self._bundle_path, target=self._target, host=host, **options)
-        volumes = Folder(self._folder.volumes, self._folder.unfinished)
         for name in bundle.catalog_objects:
-            if "${" in name:  # only a workspace knows it
-                continue
-            with suppress(ApiError, OSError):  # a folder cannot have every name
-                volumes.make(parse_path("/" + name.replace(".", "/")))
+            parts = name.split(".")
+            if all(map(_PART.fullmatch, parts)):  # some references only a workspace knows
+                self._folder.volumes.joinpath(*parts).mkdir(parents=True, exist_ok=True)
         return bundle
 
     def _publish_address(self, host: str, token: str, bundle: Bundle) -> Address:

@@ -17,7 +17,7 @@ from ..model import SINGLE_TASK, JobRun, TaskRun
 from ..store.runs import RunStore
 from ..tasks.files import WorkspaceFiles
 from ..tasks.logs import TaskLogPart, read_stored
-from ..tasks.processes import MAX_PROCESSES, TaskServices
+from ..tasks.processes import MAX_PROCESSES, TaskProcessFactory
 from ..tasks.runner import TaskRunner
 from ..tasks.work import CannotRun, NestedRun
 from . import effects
@@ -51,7 +51,7 @@ class Engine:
         files: WorkspaceFiles,
         clock: Clock,
         folder: Path,
-        services: TaskServices,
+        services: TaskProcessFactory,
         workspace: Mapping[str, Any],
         nested_request: Callable[[NestedRun], events.RunRequest],
     ) -> None:
@@ -205,7 +205,7 @@ class Engine:
                 return
         decision = self._decide(run, event)
         for _ in range(_MAX_KNOWN_ENDS):
-            if (end := self._find_known_end(decision)) is None:
+            if (end := self._end_of_instant_task(decision)) is None:
                 break
             decision = decision.combined_with(self._decide(decision.run, end), end)
         if isinstance(event, events.RunSubmitted):
@@ -219,8 +219,6 @@ class Engine:
                 self._execute(effect, decision.run)
             except Exception:
                 _log.exception("The effect %s failed", effect)
-        if run.is_active and not decision.run.is_active:
-            self._task_runner.end_run(run)
 
     def _decide(self, run: JobRun, event: events.Event) -> Decision:
         return decide(
@@ -231,7 +229,7 @@ class Engine:
             new_id=self._run_store.new_id,
         )
 
-    def _find_known_end(self, decision: Decision) -> events.TaskEnded | None:
+    def _end_of_instant_task(self, decision: Decision) -> events.TaskEnded | None:
         """Return the end of a task that is to be started, if it is known without any work.
 
         It is committed together with the start.
@@ -239,7 +237,7 @@ class Engine:
         for effect in decision.effects:
             if isinstance(effect, effects.StartTask):
                 task = decision.run.attempt(effect.task_id)
-                if (end := self._task_runner.find_known_end(decision.run, task)) is not None:
+                if (end := self._task_runner.end_of_instant_task(decision.run, task)) is not None:
                     return end
         return None
 

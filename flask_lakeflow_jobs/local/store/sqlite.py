@@ -9,14 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from ..folder import WorkspaceError
 from ..model import JobRun, Settings, TaskRun
-
-#: The tables of what clients create.
-Created = Literal["jobs", "pipelines"]
-_ID_COLUMNS: dict[Created, str] = {"jobs": "job_id", "pipelines": "pipeline_id"}
 
 _MAX_DUMPED = 256  # settings of jobs and tasks whose JSON is kept
 _SCHEMA_VERSION = 2
@@ -42,14 +38,6 @@ CREATE TABLE outputs (run_id INTEGER PRIMARY KEY, record TEXT NOT NULL);
 CREATE TABLE tokens (token TEXT PRIMARY KEY, run_id INTEGER NOT NULL);
 CREATE TABLE permissions (object TEXT PRIMARY KEY, entries TEXT NOT NULL);
 """
-# Tables of earlier versions, which nothing reads. Older code can still open the folder.
-_ADDED_SCHEMA = """
-CREATE TABLE IF NOT EXISTS pipelines (
-    pipeline_id TEXT PRIMARY KEY, modified INTEGER NOT NULL, creator TEXT NOT NULL,
-    settings TEXT NOT NULL
-);
-CREATE TABLE IF NOT EXISTS objects (path TEXT PRIMARY KEY, fields TEXT NOT NULL);
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +55,7 @@ class RunSelection:
 
 
 class Store:
-    """The database of one workspace folder. Not thread-safe: the unit of work guards it."""
+    """The database of one workspace folder. Not thread-safe: the run store guards it."""
 
     def __init__(self, path: Path) -> None:
         # Only this user may read parameters and outputs. SQLite copies the mode to its other files.
@@ -96,7 +84,6 @@ class Store:
                 f"{path} was written by another version of the local workspace. "
                 f"Move {path.parent} away, or name another folder."
             )
-        self._db.executescript(_ADDED_SCHEMA)
 
     def close(self) -> None:
         self._db.close()
@@ -267,29 +254,26 @@ class Store:
         row = self._find("SELECT record FROM outputs WHERE run_id = ?", task_run_id)
         return dict(_parse(row[0])) if row else {}
 
-    # Jobs and pipelines created through the API
+    # Jobs created through the API
 
-    def save_created(
-        self, kind: Created, own_id: int | str, at: int, creator: str, settings: Settings
-    ) -> None:
-        """Insert or replace a job or a pipeline.
+    def save_created(self, job_id: int, created: int, creator: str, settings: Settings) -> None:
+        """Insert or replace a job.
 
-        :param at: when a job was created, or a pipeline was changed.
+        :param created: milliseconds since the epoch.
         """
         self._db.execute(
-            f"INSERT OR REPLACE INTO {kind} VALUES (?, ?, ?, ?)",  # noqa: S608 (fixed)
-            (own_id, at, creator, _dump(settings)),
+            "INSERT OR REPLACE INTO jobs VALUES (?, ?, ?, ?)",
+            (job_id, created, creator, _dump(settings)),
         )
 
-    def delete_created(self, kind: Created, own_id: int | str) -> None:
-        """Delete a job or a pipeline and its permissions, but not the runs of a job."""
-        self._db.execute("DELETE FROM permissions WHERE object = ?", (f"{kind}/{own_id}",))
-        is_it = f"{_ID_COLUMNS[kind]} = ?"
-        self._db.execute(f"DELETE FROM {kind} WHERE {is_it}", (own_id,))  # noqa: S608 (fixed)
+    def delete_created(self, job_id: int) -> None:
+        """Delete a job and its permissions, but not its runs."""
+        self._db.execute("DELETE FROM permissions WHERE object = ?", (f"jobs/{job_id}",))
+        self._db.execute("DELETE FROM jobs WHERE job_id = ?", (job_id,))
 
-    def load_created(self, kind: Created) -> list[dict[str, Any]]:
-        """Return all jobs or pipelines, each with the values of its columns by their names."""
-        rows = self._db.execute(f"SELECT * FROM {kind}")  # noqa: S608 (fixed)
+    def load_created(self) -> list[dict[str, Any]]:
+        """Return all jobs, each with the values of its columns by their names."""
+        rows = self._db.execute("SELECT * FROM jobs")
         names = [column[0] for column in rows.description]
         found = [dict(zip(names, row, strict=True)) for row in rows]
         return [{**each, "settings": _parse(each["settings"])} for each in found]

@@ -11,10 +11,10 @@ import sys
 
 # Python put this folder first on the path: `python <this folder> <task file> <lifeline>`.
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-module = {"--sail": "spark.session.sail", "--run": "supervisor"}.get(sys.argv[1], "main")
+module = {"--sail": "spark.serve", "--run": "supervisor"}.get(sys.argv[1], "main")
 entry = __import__(f"task_process.{module}", fromlist=["_"])
 del sys.path[0]
-if module == "spark.session.sail":
+if module == "spark.serve":
     entry.serve(int(sys.argv[2]))
 elif module == "supervisor":
     entry.run_supervised(int(sys.argv[2]), sys.argv[3:])

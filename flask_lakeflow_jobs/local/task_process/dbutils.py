@@ -10,7 +10,6 @@ import types
 from collections import namedtuple
 from contextlib import suppress
 
-from .ipython_shell import Shell
 from .not_served import raise_not_served
 
 TYPE_CHECKING = False
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from .spark.session.task_spark import TaskSpark
+    from .spark.session import TaskSpark
 
     RunNotebook = Callable[["DBUtils", str, float, dict[str, str]], str]
 
@@ -152,8 +151,8 @@ class TaskValuesUtils:
             return values[key]
         if default is _REQUIRED or default is None:
             raise ValueError(
-                f"Set the value {key!r} in the task {taskKey!r}, or give get() a default: the task "
-                f"has set no such value. Its values: {', '.join(values) or 'none'}."
+                f"Task {taskKey!r} has set no value {key!r}. It has set: "
+                f"{', '.join(values) or 'none'}. Set it there, or pass default=."
             )
         return default
 
@@ -289,8 +288,7 @@ class DBUtils:
     def fs(self) -> Any:
         from .filesystem import FileSystemUtils
 
-        dbfs = os.path.join(os.environ["LAKEFLOW_LOCAL_DATA"], "dbfs")
-        return FileSystemUtils(self.mounts, dbfs)
+        return FileSystemUtils(self.mounts)
 
     @property
     def entry_point(self) -> Any:
@@ -319,7 +317,6 @@ class DBUtils:
             "display": display,
             "displayHTML": display,
             "getArgument": self.widgets.getArgument,
-            "get_ipython": lambda: Shell(self.notebook_names),
         }
 
     def __getattr__(self, name: str) -> Any:

@@ -8,9 +8,7 @@ import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
-from .missing_module import advise_on_module, find_missing_module
-from .spark.language.spark_advice import find_spark_advice
-from .surroundings_advice import advise_on_surroundings
+from .advice import advise
 
 _OWN_FOLDER = os.path.dirname(os.path.abspath(__file__))
 
@@ -21,7 +19,6 @@ def describe_error(
     missing_libraries: Sequence[str] = (),
     *,
     installs: bool = False,
-    root: str = "",
     mounts: dict[str, str] | None = None,
 ) -> dict[str, str]:
     """Print the trace; return the ``error`` and ``error_trace`` of a run's output.
@@ -31,29 +28,20 @@ def describe_error(
     :param requirements: the packages that the task lists.
     :param missing_libraries: the wheels and projects among them that do not exist.
     :param installs: whether the workspace installs these packages.
-    :param root: the folder of the bundle.
     :param mounts: folders of this machine by their paths in the workspace.
     """
-    # By sync.paths, the files of the bundle may begin above its folder.
-    folders = (mounts or {}).values()
-    root = next((each for each in folders if f"{root}/".startswith(f"{each}/")), root)
     _drop_own_frames(error)
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
     last_line = _write(error)
 
-    def advise(cause: BaseException) -> str | None:
-        # The advice is about Sail; a pyspark of the user has what Sail lacks.
-        if "LAKEFLOW_LOCAL_SAIL" in os.environ and (advice := find_spark_advice(cause)) is not None:
-            return advice
-        if module := find_missing_module(cause):
-            return advise_on_module(
-                module, requirements, missing_libraries, installs=installs, root=root
-            )
-        return advise_on_surroundings(cause, mounts or {}, root)
-
-    advice, causes = None, _list_causes(error)
+    causes = _list_causes(error)
+    found = (
+        advise(each, requirements, missing_libraries, installs=installs, mounts=mounts or {})
+        for each in causes
+    )
+    advice = None
     with suppress(Exception):  # the text of an error is the user's code too, and may fail
-        advice = next(filter(None, map(advise, causes)), None)
+        advice = next(filter(None, found), None)
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"

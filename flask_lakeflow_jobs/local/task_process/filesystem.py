@@ -1,4 +1,4 @@
-"""``dbutils.fs`` on files of this machine: volumes, workspace files, and a folder for DBFS."""
+"""``dbutils.fs`` on the files of volumes and of this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import namedtuple
 from errno import ENOENT
 
 from .not_served import raise_not_served
-from .paths import create_volume, to_address, to_local_path
+from .paths import VOLUMES, create_volume
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,21 +39,15 @@ def describe_file(path: str, file: str) -> FileInfo:
     return FileInfo(path, name, 0 if is_folder else status.st_size, int(status.st_mtime * 1000))
 
 
-#: A mount of a storage, as ``dbutils.fs.mounts`` lists it.
-MountInfo = namedtuple("MountInfo", ("mountPoint", "source", "encryptionType"))
-
-
 class FileSystemUtils:
-    """``dbutils.fs``.
+    """``dbutils.fs`` on volumes, and with ``file:`` on this machine.
 
     :param mounts: folders of this machine by their paths in the workspace.
-    :param dbfs: the folder for all other paths.
     """
 
-    def __init__(self, mounts: dict[str, str], dbfs: str) -> None:
+    def __init__(self, mounts: dict[str, str]) -> None:
         self._mounts = mounts
-        self._dbfs = dbfs
-        self._folders = {dbfs: "/dbfs"} | {folder: mount for mount, folder in mounts.items()}
+        self._folders = {folder: mount for mount, folder in mounts.items()}
 
     def ls(self, path: str) -> list[FileInfo]:
         folder = self._file(path)
@@ -121,39 +115,13 @@ class FileSystemUtils:
         self.cp(source, dest, recurse=True)
         return self.rm(source, recurse=True)
 
-    def mount(self, source: str, mount_point: str = "", *_: Any, **options: Any) -> bool:
-        """Create an empty folder in place of a storage, for files that are copied by hand.
-
-        :param mount_point: in Scala and in the help, it is called mountPoint.
-        """
-        place = mount_point or options["mountPoint"]
-        print(f"Copy the files of {source} to {self._file(place)}: it is not mounted here.")
-        return self.mkdirs(place)
-
-    updateMount = mount  # noqa: N815
-
-    def mounts(self) -> list[MountInfo]:
-        """List the folders below ``/mnt``."""
-        folder = os.path.join(self._dbfs, "mnt")
-        names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-        return [MountInfo(f"/mnt/{name}", "", "") for name in names]
-
-    def refreshMounts(self) -> bool:  # noqa: N802
-        """Do nothing; the folders are the same for all tasks."""
-        return True
-
-    def unmount(self, mount_point: str = "", mountPoint: str = "") -> bool:  # noqa: N803
-        """Keep the folder, whose files may have been copied by hand."""
-        return True
-
     def __getattr__(self, name: str) -> Any:
         raise_not_served(f"fs.{name}")
 
     def _find_address(self, path: str, file: str) -> str:
-        """Return the address of a file, as code has named it if it is neither of DBFS nor of a
-        volume."""
-        address = to_address(file, {"/dbfs": self._dbfs, **self._mounts})
-        return path if path.startswith("file:") or address == file else address
+        """Return the address of a file of a volume, or the path by which code has named it."""
+        folder = self._mounts[VOLUMES]
+        return f"dbfs:{VOLUMES}{file[len(folder) :]}" if file.startswith(folder + "/") else path
 
     def _file_to_remove(self, path: str) -> str:
         """Return the file of a path that a task may remove.
@@ -167,31 +135,34 @@ class FileSystemUtils:
             )
         # The innermost one: the workspace's own folder may be in that of the bundle.
         holders = [each for each in self._folders if target.startswith(each + "/")]
-        mount = self._folders.get(max(holders, key=len, default=""), "")
-        # Here, the files of a bundle are its sources; on Databricks, they are copies.
-        if mount.startswith("/Workspace/") and mount.count("/") > 2:
+        if holders and self._folders[max(holders, key=len)] != VOLUMES:
             raise PermissionError(
-                f"{path!r} is a source of the bundle, which a task cannot remove here."
-                " Write to /Volumes or /Workspace/Shared instead."
+                f"{path!r} is a source of the bundle, which a task cannot remove here. Write to "
+                "/Volumes instead."
             )
         return target
 
     def _file(self, path: str) -> str:
-        is_of_machine = path.startswith("file:")
-        path = "/" + path.removeprefix("file:").removeprefix("dbfs:").lstrip("/")
+        """Return the local file of a path.
+
+        :raises PermissionError: the path leads out of its volume's folder.
+        :raises ValueError: it is a path of DBFS.
+        """
+        name = "/" + path.removeprefix("file:").removeprefix("dbfs:").lstrip("/")
         for mount, folder in self._mounts.items():
-            # /dbfs is the root of DBFS for code that opens files, but a folder in it here.
-            is_mounted = is_of_machine or mount != "/dbfs"
-            if is_mounted and (path == mount or path.startswith(mount + "/")):
-                file = _join(folder, path[len(mount) :], path)
-                create_volume(path, self._mounts)
-                # That of the author's copy leads to a file of the bundle.
-                may_be_copy = mount.startswith("/Workspace/")
-                return to_local_path(path, self._mounts) if may_be_copy else file
+            if name == mount or name.startswith(mount + "/"):
+                file = _join(folder, name[len(mount) :], path)
+                create_volume(name, self._mounts[VOLUMES])
+                return file
             # Paths in parameters of the task are translated already.
-            if path == folder or path.startswith(folder + "/"):
-                return _join(folder, path[len(folder) :], path)
-        return path if is_of_machine else _join(self._dbfs, path, path)
+            if name == folder or name.startswith(folder + "/"):
+                return _join(folder, name[len(folder) :], path)
+        if path.startswith("file:"):
+            return name
+        raise ValueError(
+            f"The local workspace has no DBFS, as in {path!r}. Use a volume: "
+            "dbfs:/Volumes/<catalog>/<schema>/<name>, or file:/… for this machine."
+        )
 
 
 def _require(file: str) -> str:

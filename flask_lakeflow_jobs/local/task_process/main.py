@@ -9,11 +9,10 @@ from importlib import import_module
 
 from .dbutils import DBUtils, NotebookExit
 from .json_files import write_json
-from .native_paths import NativePaths
-from .paths import WorkspacePaths
 from .runtime_modules import RuntimeModules
-from .spark.session.task_spark import TaskSpark
+from .spark.session import TaskSpark
 from .supervisor import supervise
+from .volume_paths import serve_volume_paths
 
 # Imports delay the start of every task, that of typing by 3 ms. So modules that only some tasks
 # need are imported in functions.
@@ -23,13 +22,10 @@ if TYPE_CHECKING:
 
 #: The functions that run tasks, by their kinds. Each gets the payload and ``dbutils``.
 _KINDS = {
-    "dbt": ("dbt.dbt_task", "run_dbt"),
+    "dbt": ("dbt_commands", "run_dbt"),
     "notebook": ("notebook", "run_notebook"),
-    "operator": ("python_operator", "run_operator"),
-    "pipeline": ("pipelines.pipeline", "run_pipeline"),
     "script": ("script", "run_script"),
-    "spark_submit": ("spark.session.spark_submit", "run_submit"),
-    "sql": ("spark.session.spark_sql", "run_sql_task"),
+    "sql": ("sql", "run_sql_task"),
     "wheel": ("wheel", "run_wheel"),
 }
 
@@ -48,10 +44,8 @@ def main(payload_file: str, lifeline: int) -> None:
         stream.reconfigure(  # type: ignore[union-attr]
             encoding="utf-8", errors="backslashreplace", line_buffering=True
         )
-    paths = WorkspacePaths(payload["mounts"])
-    paths.install()
-    NativePaths(paths).install()
-    spark = TaskSpark(payload, paths)
+    serve_volume_paths(payload["mounts"])
+    spark = TaskSpark(payload)
     spark.install()
     dbutils = DBUtils(payload, _run_other_notebook, spark)
     RuntimeModules(dbutils).install()
@@ -86,7 +80,6 @@ def _run(payload: dict[str, Any], dbutils: DBUtils) -> dict[str, Any]:
             payload["requirements"],
             payload["missing_libraries"],
             installs=payload["installs_packages"],
-            root=payload["root"],
             mounts=payload["mounts"],
         )
 

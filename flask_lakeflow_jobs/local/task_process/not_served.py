@@ -13,6 +13,6 @@ def raise_not_served(name: str) -> NoReturn:
     :raises AttributeError: always.
     """
     raise AttributeError(
-        f"Leave dbutils.{name} out for a local run, or simulate the job (its tag "
-        "'local_simulation'): the local workspace does not have it."
+        f"dbutils.{name} does not exist in the local workspace. Skip it there, or simulate the job "
+        "(tag 'local_simulation')."
     )

@@ -49,8 +49,8 @@ _WRITER = "writefile"
 _ASSIGNED = re.compile(r"(\s*[^\W\d]\w*\s*=\s*)!(.+)")
 
 _NO_CELL = (
-    "Write the cell in Python or SQL, or simulate the job (its tag 'local_simulation'): a {} cell "
-    "cannot run in the local workspace."
+    "The local workspace cannot run a {} cell. Write it in Python or SQL, or simulate the job (tag "
+    "'local_simulation')."
 )
 _CO_COROUTINE = 0x80  # of the module inspect, which takes long to import
 # Names in a notebook's namespace: the flags to compile its cells with, its event loop, and what SQL
@@ -277,7 +277,10 @@ def _replace_magic(line: str) -> str:
 def _run_line_magic(names: dict[str, Any], line: str) -> None:
     name = line.lstrip("%!").split(" ")[0]
     if name in _INSTALLERS:
-        print(f"Skipped '{line}': packages are installed before a task, if at all.")
+        print(
+            f"Ignored '{line}'. List the package in the task's environment, and set "
+            "LAKEFLOW_JOBS_LOCAL_INSTALL."
+        )
     elif line.startswith("!"):
         _run_shell(_insert_values(line[1:], names))
     elif name == "sh":
@@ -368,31 +371,14 @@ def _write_file(text: str) -> None:
 
 
 def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:
-    """Run SQL with Spark if it is installed, else with DuckDB."""
-    spark = names["dbutils"].task_spark
-    parameters = names["dbutils"].widgets.getAll()
-    if spark.is_installed:
-        from .spark.session.spark_sql import run_spark_statements
+    """Run SQL and print the result of the last query."""
+    from .sql import SqlSession  # few notebooks need it
 
-        names["_sqldf"] = run_spark_statements(spark.session, cell.text.strip(), parameters)
-        _declare_widgets(parameters, names)
-        return
-    try:
-        from .sql.run_sql import run_statements
-        from .sql.sql_session import SqlSession
-    except ImportError:
-        from .sql_statements import NO_ENGINE  # few notebooks need it
-
-        raise RuntimeError(NO_ENGINE.format("SQL in a notebook")) from None
+    session = names.get(_SQL) or names.setdefault(_SQL, SqlSession(names["dbutils"].task_spark))
     place = os.path.basename(path) + (f", cell {cell.number}" if cell.number else "")
-    session = names.get(_SQL) or names.setdefault(_SQL, SqlSession())
-    run_statements(cell.text, parameters, place, cell.line, session)
-    _declare_widgets(parameters, names)
-    # On Databricks, the result as a DataFrame; here, an error that names what is missing.
-    names["_sqldf"] = names["dbutils"].spark
-
-
-def _declare_widgets(parameters: dict[str, str], names: dict[str, Any]) -> None:
-    """Declare the widgets that SQL has created."""
-    for name, value in parameters.items():
-        names["dbutils"].widgets.text(name, value)
+    table = session.run(cell.text, names["dbutils"].widgets.getAll(), place, cell.line)
+    if table is not None:
+        table.print()
+        # On Databricks, the result as a frame; without Spark, an error that names what is missing.
+        frame = table.frame
+        names["_sqldf"] = names["dbutils"].spark if frame is None else frame

@@ -1,12 +1,13 @@
-"""The metadata of projects that tasks import from their sources, as of an installed wheel."""
+"""Projects that tasks import from their sources: their names, and their metadata.
+
+Two names are the same if only case and separators differ (PEP 503).
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from contextlib import suppress
-
-from .package_names import PROJECT_FILES, declares
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +16,26 @@ if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder
     from typing import Any
 
+#: The files in which a project gives its name.
+PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
 _VERSION = re.compile(r"""^\s*version\s*=\s*["']?(\d[\w.+!-]*)""", re.MULTILINE)
+
+
+def package_of(requirement: str) -> str:
+    """Return the name of the package in a requirement, such as ``cowsay>=6``."""
+    return re.split(r"[\s(\[<>=!~;@]", requirement)[0]
+
+
+def normalize_name(requirement: str) -> str:
+    """Return the name of the package in a requirement, spelled as package indexes spell it."""
+    return re.sub(r"[-_.]+", "-", package_of(requirement)).lower()
+
+
+def declares(text: str, package: str) -> bool:
+    """Return whether the text of a project file gives its project this name."""
+    pattern = "[-_.]+".join(map(re.escape, re.split(r"[-_.]+", package)))
+    declaration = rf"""\bname\s*=\s*["']?{pattern}["']?\s*(?:[,)]|$)"""
+    return re.search(declaration, text, re.MULTILINE | re.IGNORECASE) is not None
 
 
 class ProjectFinder:

@@ -1,7 +1,6 @@
 """Modules that every cluster of Databricks has, such as ``pyspark.dbutils`` and ``delta.tables``.
 
-They are served only where they are not installed. That of the feature store takes the place of an
-installed one too, which needs the service; on Sail, so does that of Delta Lake, which needs Java.
+They are served only where they are not installed.
 """
 
 from __future__ import annotations
@@ -9,9 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import types
-from importlib.machinery import ModuleSpec, PathFinder
-
-from .ipython_shell import Shell
+from importlib.machinery import ModuleSpec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +60,6 @@ class RuntimeModules(ServedModules):
     """Finds these modules after all other ones."""
 
     def __init__(self, dbutils: DBUtils) -> None:
-        self._shell = Shell(lambda: dbutils.notebook_names())
         connect = {
             "DatabricksSession": types.SimpleNamespace(builder=SessionBuilder(dbutils)),
             "__path__": [],
@@ -73,43 +69,18 @@ class RuntimeModules(ServedModules):
                 "pyspark.dbutils": {"DBUtils": lambda *_: dbutils},
                 "databricks.connect": connect,
                 "databricks.connect.session": connect,
-                # mlflow 2 imports it, and the protobuf that Spark needs has it no more.
-                "google.protobuf.service": {"Service": type("Service", (), {})},
             }
         )
+
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
+        """Return how to load a module, if it is one of these."""
+        if name == "delta" and "LAKEFLOW_LOCAL_SPARK" in os.environ:
+            from .spark.delta_tables import DeltaTable  # few tasks need it
+
+            self._names["delta"] = {"DeltaTable": DeltaTable, "__path__": []}
+            self._names["delta.tables"] = {"DeltaTable": DeltaTable}
+        return super().find_spec(name)
 
     def install(self) -> None:
         """Serve the modules from now on."""
         sys.meta_path.append(self)
-        self._shell.install()
-        sys.meta_path.insert(0, FeatureModules({}))
-        if "LAKEFLOW_LOCAL_SAIL" in os.environ:
-            sys.meta_path.insert(0, DeltaModules({}))
-
-
-class DeltaModules(ServedModules):
-    """Finds the modules of Delta Lake before all other ones, but not a ``delta`` of the bundle."""
-
-    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
-        """Return how to load a module of Delta Lake."""
-        if name == "delta" and not self._names:
-            installed = PathFinder.find_spec(name)
-            folders = (installed and installed.submodule_search_locations) or ()
-            if installed and not any(os.path.exists(f"{each}/tables.py") for each in folders):
-                return None
-            from .spark.tables.delta_tables import build_modules  # few tasks need it
-
-            self._names = build_modules()
-        return super().find_spec(name)
-
-
-class FeatureModules(ServedModules):
-    """Finds the modules of the feature store before all other ones."""
-
-    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
-        """Return how to load a module of the feature store."""
-        if name in ("databricks.feature_engineering", "databricks.feature_store"):
-            from .spark.features.feature_client import build_feature_modules  # few tasks need it
-
-            self._names = self._names or build_feature_modules()
-        return super().find_spec(name)

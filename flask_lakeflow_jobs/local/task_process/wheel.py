@@ -11,8 +11,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from typing import Any
 
 from .dbutils import DBUtils
-from .package_names import declares
-from .project_metadata import read_project_files
+from .project_metadata import declares, read_project_files
 from .script import extend_import_path
 
 

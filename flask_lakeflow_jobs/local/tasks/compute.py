@@ -16,8 +16,6 @@ from ..model import Settings, mappings
 from .projects import declares_package, find_package_folders, is_project
 
 _VARIABLE = re.compile(r"([A-Za-z_]\w*)=(.*)", re.ASCII)
-_ANSI = "spark.sql.ansi.enabled"
-_ANSI_RUNTIME = 17  # the first one that has it by default
 _EXTRAS = re.compile(r"\[[\w,\s-]*\]$")
 
 
@@ -26,7 +24,7 @@ def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
 
     :param spec: the settings of the task.
     """
-    for library in list_libraries(settings, spec):
+    for library in list_libraries(spec):
         if isinstance(wheel := library.get("whl"), str):
             yield wheel
     for dependency in find_environment(settings, spec).get("dependencies") or ():
@@ -37,17 +35,9 @@ def find_local_libraries(settings: Settings, spec: Settings) -> Iterator[str]:
             yield path
 
 
-def list_libraries(settings: Settings, spec: Settings) -> list[dict[str, Any]]:
-    """Return the libraries of a task, and those of the other tasks on its cluster.
-
-    A cluster keeps what one of its tasks has installed. Databricks, documentation of libraries.
-    """
-    key = next((each for each in ("job_cluster_key", "existing_cluster_id") if spec.get(each)), "")
-    listed = mappings(settings.get("tasks"))
-    others = [(each.get("for_each_task") or {}).get("task") or each for each in listed]
-    tasks = [spec, *(each for each in others if key and each.get(key) == spec.get(key))]
-    libraries = [library for task in tasks for library in mappings(task.get("libraries"))]
-    return [each for number, each in enumerate(libraries) if each not in libraries[:number]]
+def list_libraries(spec: Settings) -> list[dict[str, Any]]:
+    """Return the libraries of a task."""
+    return list(mappings(spec.get("libraries")))
 
 
 def find_environment(settings: Settings, spec: Settings) -> Mapping[str, Any]:
@@ -132,20 +122,10 @@ def _parse_variables(text: str, path: str) -> Iterator[tuple[str, str]]:
 
 
 def read_spark_settings(settings: Settings, spec: Settings) -> dict[str, str]:
-    """Return the settings of Spark of a task's cluster, without those for storage in the cloud.
-
-    Runtimes before 17 have lenient casts. Databricks, documentation of ANSI compliance.
-    """
+    """Return the settings of Spark of a task's cluster, without those for storage in the cloud."""
     cluster = _find_cluster(settings, spec)
-    if not isinstance(cluster, Mapping):
-        return {}
-    runtime = re.match(r"(\d+)\.", str(cluster.get("spark_version")))
-    is_lenient = runtime is not None and int(runtime[1]) < _ANSI_RUNTIME
-    defaults = {_ANSI: "false"} if is_lenient else {}
-    texts = {
-        **defaults,
-        **{key: str(each) for key, each in (cluster.get("spark_conf") or {}).items()},
-    }
+    conf = (cluster.get("spark_conf") or {}) if isinstance(cluster, Mapping) else {}
+    texts = {key: str(value) for key, value in conf.items()}
     return {key: text for key, text in texts.items() if "{{secrets/" not in text}
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..model import Settings
-from ..task_process.package_names import normalize_name
-from .code_packages import list_cluster_packages, list_notebook_requirements, list_notebook_wheels
+from ..task_process.project_metadata import normalize_name
 from .compute import (
     find_import_paths,
     find_local_libraries,
@@ -33,7 +32,6 @@ class TaskContext:
     :param job_parameters: the job's parameters with the values of this run.
     :param overriding: the task parameters of run-now (``notebook_params`` …).
     :param task_values: the values that earlier tasks have set, by task key.
-    :param pipelines: the settings of all pipelines by their ids.
     """
 
     settings: Settings
@@ -43,7 +41,6 @@ class TaskContext:
     job_parameters: Mapping[str, str] = field(default_factory=dict)
     overriding: Mapping[str, Any] = field(default_factory=dict)
     task_values: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    pipelines: Mapping[str, Settings] = field(default_factory=dict)
 
     def find_file(self, body: Settings, field: str, *, is_notebook: bool = False) -> Path:
         """Return the file that a field of a task's settings names.
@@ -71,28 +68,13 @@ class TaskContext:
         except (FileMissing, OSError, ValueError) as error:
             raise CannotRun(str(error)) from None
 
-    def build_process(
-        self,
-        kind: str,
-        spec: Settings,
-        folder: Path,
-        *,
-        code: Sequence[str] = (),
-        package: str = "",
-        **fields: Any,
-    ) -> ProcessWork:
+    def build_process(self, kind: str, spec: Settings, folder: Path, **fields: Any) -> ProcessWork:
         """Build the payload of a kind from the fields that all kinds share and its own ones.
 
         :param folder: the working directory, and the first place to import from.
-        :param code: the files with the code of the task.
-        :param package: the one whose code the task runs.
         """
-        libraries, missing, projects = self._find_libraries(spec, code)
-        requirements = self._list_requirements(spec, projects, code)
-        if self.packages.is_enabled:
-            folders = [*libraries, str(self.files.root)]
-            lacking = list_cluster_packages(code, folders, package, requirements.to_list())
-            requirements = replace(requirements, packages=(*requirements.packages, *lacking))
+        libraries, missing, projects = self._find_libraries(spec)
+        requirements = self._list_requirements(spec, projects)
         if (installed := self.packages.find_folder(requirements)) is not None:
             libraries.append(str(installed))
         return ProcessWork(
@@ -116,19 +98,15 @@ class TaskContext:
             requirements,
         )
 
-    def _find_libraries(
-        self, spec: Settings, code: Sequence[str]
-    ) -> tuple[list[str], list[str], list[Path]]:
+    def _find_libraries(self, spec: Settings) -> tuple[list[str], list[str], list[Path]]:
         """Return the folders to import from, the libraries that have none, and the projects."""
         libraries: list[str] = []
         missing: list[str] = []
         projects: list[Path] = []
-        listed = self._list_libraries(spec)
-        installed = (self.files.to_local_path(each) for each in list_notebook_wheels(code))
-        for library in (*listed, *installed):
+        for library in self._list_libraries(spec):
             sources = find_projects(library, self.files.projects)
             found = find_import_paths(library, sources)
-            if not found and library in listed:
+            if not found:
                 missing.append(str(library))
             libraries += found
             projects += sources
@@ -142,35 +120,25 @@ class TaskContext:
         package = spec.get("python_wheel_task", {}).get("package_name")
         return listed or (find_project_of(package, self.files.projects) if package else [])
 
-    def _list_requirements(
-        self, spec: Settings, projects: Sequence[Path], code: Sequence[str]
-    ) -> Requirements:
-        """Return the packages that a task lists, and those of its projects and notebooks.
+    def _list_requirements(self, spec: Settings, projects: Sequence[Path]) -> Requirements:
+        """Return the packages that a task lists, and those of its projects.
 
         On a cluster they are installed one after the other, so an exact version of the task
         replaces that of a project.
         """
-        listed, own = list_requirements(self.settings, spec), list_notebook_requirements(code)
-        exact = {normalize_name(each) for each in (*listed.packages, *own.packages) if "==" in each}
+        listed = list_requirements(self.settings, spec)
+        exact = {normalize_name(each) for each in listed.packages if "==" in each}
         dependencies = [
             each
             for each in list_dependencies(projects, [*self.files.projects, *projects])
             if normalize_name(each) not in exact
         ]
-        packages = dict.fromkeys([*listed.packages, *dependencies, *own.packages])
-        files = [self._find_requirements(each) for each in (*listed.files, *own.files)]
+        packages = dict.fromkeys([*listed.packages, *dependencies])
         return Requirements(
             packages=tuple(each for each in packages if not is_of_a_cluster(each)),
-            files=tuple(dict.fromkeys(files)),
-            options=(*listed.options, *own.options),
+            files=tuple(str(self.files.to_local_path(each)) for each in listed.files),
+            options=listed.options,
         )
-
-    def _find_requirements(self, path: str) -> str:
-        path = self.files.localize(path)  # that of a notebook is still one of the workspace
-        try:
-            return str(self.files.find(path))
-        except FileMissing:
-            return str(self.files.to_local_path(path))
 
     def list_parameters(self, body: Settings, run_field: str) -> list[str]:
         """Return the positional parameters of run-now or, without them, those of the task."""

@@ -5,29 +5,18 @@ from __future__ import annotations
 import importlib.util
 import json
 import random
-import re
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
-from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of, mappings
+from ..model import NUMBER_OPERATORS, TEXT_OPERATORS, Settings, TaskRun, kind_of
 from ..simulation import SIMULATED_RESULTS
 from ..task_kinds import SQL_OBJECTS, describe_refusal
-from ..task_process.sql_statements import NO_ENGINE
-from .code_packages import read_notebook_environment
+from ..task_process.sql import NO_ENGINE
 from .context import TaskContext
 from .dbt import build_dbt
-from .jvm import build_jar, build_submit
-from .pipeline_updates import build_pipeline
-from .templating import format_parameter
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork, Work
 
 _MAX_INPUTS = 5000  # of a for-each task; each is a task run that is kept
-# The fields of a task that give it another environment than that of its notebook.
-_COMPUTE = ("environment_key", "existing_cluster_id", "job_cluster_key", "new_cluster")
-_OWN_ENVIRONMENT = "notebook"
-# Programs that open files themselves. Python code opens the paths of volumes, and may check them.
-_NEED_LOCAL_PATHS = frozenset(("dbt_task", "spark_jar_task", "spark_submit_task", "sql_task"))
 
 
 def build_work(spec: Settings, context: TaskContext) -> Work:
@@ -40,11 +29,6 @@ def build_work(spec: Settings, context: TaskContext) -> Work:
     if kind not in _BUILDERS:
         raise CannotRun(describe_refusal(kind))
     return _BUILDERS[kind](spec, context)
-
-
-def keeps_volumes(spec: Settings) -> bool:
-    """Return whether a task gets its parameters with the paths of volumes in the workspace."""
-    return kind_of(spec) not in _NEED_LOCAL_PATHS
 
 
 def simulate(simulation: dict[str, Any], task: TaskRun) -> SimulatedWork:
@@ -105,15 +89,7 @@ def _build_notebook(spec: Settings, context: TaskContext) -> ProcessWork:
     body = spec["notebook_task"]
     path = context.find_file(body, "notebook_path", is_notebook=True)
     widgets = context.merge_parameters(body, "base_parameters", "notebook_params")
-    file = str(path)
-    has_compute = any(spec.get(field) for field in _COMPUTE)
-    if not has_compute and (dependencies := read_notebook_environment(path)):
-        own = {"environment_key": _OWN_ENVIRONMENT, "spec": {"dependencies": dependencies}}
-        context = replace(context, settings={**context.settings, "environments": [own]})
-        spec = {**spec, "environment_key": _OWN_ENVIRONMENT}
-    return context.build_process(
-        "notebook", spec, path.parent, code=[file], path=file, parameters=widgets
-    )
+    return context.build_process("notebook", spec, path.parent, path=str(path), parameters=widgets)
 
 
 def _build_python(spec: Settings, context: TaskContext) -> ProcessWork:
@@ -124,30 +100,8 @@ def _build_python(spec: Settings, context: TaskContext) -> ProcessWork:
         "script",
         spec,
         path.parent,
-        code=[str(path)],
         path=str(path),
         parameters=context.list_parameters(body, "python_params"),
-    )
-
-
-def _build_operator(spec: Settings, context: TaskContext) -> ProcessWork:
-    """Call the function with the parameters of the task; run-now has none for it."""
-    body = spec["python_operator_task"]
-    main = body.get("main")
-    if not isinstance(main, str) or not re.fullmatch(r"\w+(\.\w+)+", main):
-        raise CannotRun(
-            "The python_operator_task needs a 'main': the name of a function with that of its "
-            "module, such as my_project.jobs.send."
-        )
-    parameters = mappings(body.get("parameters"))
-    return context.build_process(
-        "operator",
-        spec,
-        context.files.root,
-        main=main,
-        parameters={
-            str(each.get("name")): format_parameter(each.get("value", "")) for each in parameters
-        },
     )
 
 
@@ -166,8 +120,8 @@ def _build_sql(spec: Settings, context: TaskContext) -> ProcessWork:
     if "file" not in body:
         name = next(each for each in SQL_OBJECTS if each in body)
         raise CannotRun(describe_refusal("sql_task", name))
-    has_duckdb = all(map(importlib.util.find_spec, ("duckdb", "sqlglot")))
-    if not has_duckdb and not importlib.util.find_spec("pyspark"):
+    engines = ("duckdb", "pyspark")
+    if not any(map(importlib.util.find_spec, engines)) or not importlib.util.find_spec("sqlglot"):
         raise CannotRun(NO_ENGINE.format("A sql_task"))
     path = context.find_file(body["file"], "path")
     parameters = context.merge_parameters(body, "parameters", "sql_params")
@@ -185,7 +139,6 @@ def _build_wheel(spec: Settings, context: TaskContext) -> ProcessWork:
         "wheel",
         spec,
         context.files.root,
-        package=body["package_name"],
         package_name=body["package_name"],
         entry_point=body["entry_point"],
         parameters=parameters,
@@ -197,12 +150,8 @@ _BUILDERS: dict[str, Callable[[Settings, TaskContext], Work]] = {
     "dbt_task": build_dbt,
     "for_each_task": _build_for_each,
     "notebook_task": _build_notebook,
-    "python_operator_task": _build_operator,
-    "pipeline_task": build_pipeline,
     "python_wheel_task": _build_wheel,
     "run_job_task": _build_run_job,
-    "spark_jar_task": build_jar,
     "spark_python_task": _build_python,
-    "spark_submit_task": build_submit,
     "sql_task": _build_sql,
 }

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 from ..environment import drop_credentials
-from ..model import Settings
 from ..subprocesses import CHILD, Stopped, SupervisedProcess
 from .logs import TaskLogPart, read_growing, read_tail
 from .packages import InstallFailed, Packages
@@ -159,13 +158,7 @@ class TaskProcess:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _spawn(self) -> bool:
-        # Spark's Java deletes none of its temporary files if it is killed.
-        java = f'"-Djava.io.tmpdir={self._folder}" {self._environment.get("SPARK_SUBMIT_OPTS", "")}'
-        environment = {
-            **self._environment,
-            **self._prepare(lambda: self.is_stopped),
-            "SPARK_SUBMIT_OPTS": java,
-        }
+        environment = {**self._environment, **self._prepare(lambda: self.is_stopped)}
         self._folder.mkdir(exist_ok=True)
         payload = {**self._payload, "result_file": str(self._folder / "result.json")}
         payload_file = self._folder / "payload.json"
@@ -193,19 +186,17 @@ class TaskProcess:
 
 
 @dataclass(frozen=True, slots=True)
-class TaskServices:
-    """The services of a workspace for its tasks.
+class TaskProcessFactory:
+    """Create task processes with their environment, packages and Spark.
 
     :param environment: returns the environment of a process.
     :param secrets: returns the values that are redacted in the output of a process.
-    :param pipelines: returns the settings of all pipelines by their ids.
     """
 
     environment: Callable[[], Mapping[str, str]]
     secrets: Callable[[], frozenset[str]]
     packages: Packages
     spark: Spark
-    pipelines: Callable[[], Mapping[str, Settings]]
 
     def create_process(
         self,
@@ -221,12 +212,12 @@ class TaskServices:
             folder,
             environment,
             self.secrets,
-            prepare=partial(self.prepare, work, environment),
+            prepare=partial(self.install_and_start_spark, work, environment),
             on_start=on_start,
             on_exit=on_exit,
         )
 
-    def prepare(
+    def install_and_start_spark(
         self, work: ProcessWork, environment: Mapping[str, str], is_stopped: Callable[[], bool]
     ) -> dict[str, str]:
         """Install the packages of a task, and start Spark for it.

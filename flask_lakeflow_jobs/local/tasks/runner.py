@@ -14,9 +14,9 @@ from ..model import JobRun, Settings, TaskRun
 from ..simulation import read_simulation
 from .context import TaskContext
 from .files import WorkspaceFiles
-from .kinds import build_work, keeps_volumes, simulate
+from .kinds import build_work, simulate
 from .logs import MAX_ERROR_BYTES, MAX_OUTPUT_BYTES, NO_LOG, TaskLogPart
-from .processes import Exit, ProcessPool, TaskProcess, TaskServices
+from .processes import Exit, ProcessPool, TaskProcess, TaskProcessFactory
 from .templating import TaskReferences, UnknownReference, resolve
 from .work import CannotRun, ConditionResult, ForEach, NestedRun, ProcessWork, SimulatedWork
 
@@ -39,7 +39,7 @@ class TaskRunner:
         files: WorkspaceFiles,
         clock: Clock,
         folder: Path,
-        services: TaskServices,
+        services: TaskProcessFactory,
         max_processes: int,
         workspace: Mapping[str, Any],
         create_nested: Callable[[JobRun, NestedRun], JobRun],
@@ -65,7 +65,7 @@ class TaskRunner:
             _log.exception("Task %s of run %s could not be started", task.key, run.run_id)
             self._refuse(run, task, f"The local workspace could not start the task: {error!r}.")
 
-    def find_known_end(self, run: JobRun, task: TaskRun) -> events.TaskEnded | None:
+    def end_of_instant_task(self, run: JobRun, task: TaskRun) -> events.TaskEnded | None:
         """Return the end of a task that takes no time; ``None`` if it has to be started."""
         try:
             simulation = read_simulation(run.settings)
@@ -83,10 +83,6 @@ class TaskRunner:
         else:
             ended = events.TaskEnded(run.run_id, task.run_id, states.CANCELED)
             self._clock.call_at(self._clock.time(), partial(self._submit, ended))
-
-    def end_run(self, run: JobRun) -> None:
-        """Note that a run has ended; it may be repaired."""
-        self._services.spark.end_run(run.run_id)
 
     def output_of(self, task_id: int) -> dict[str, Any]:
         """Return the output so far of a task that has not ended."""
@@ -115,8 +111,8 @@ class TaskRunner:
         references = TaskReferences(run, task, self._workspace)
         resolved = _resolve_settings(task.spec, references)
         self._submit(events.TaskPrepared(*ids, resolved))
-        localize = partial(self._files.localize, keep_volumes=keeps_volumes(resolved))
-        match build_work(localize(resolved), self._context(run, task, references, localize)):
+        spec = self._files.localize(resolved)
+        match build_work(spec, self._context(run, task, references)):
             case ConditionResult(outcome):
                 self._submit(events.TaskEnded(*ids, states.SUCCESS, outcome=outcome))
             case ForEach(spec, inputs, concurrency):
@@ -156,15 +152,10 @@ class TaskRunner:
         # Only now, since the output is read from the process until the event is committed.
         del self._processes[task_id]
 
-    def _context(
-        self,
-        run: JobRun,
-        task: TaskRun,
-        references: TaskReferences,
-        localize: Callable[[Any], Any],
-    ) -> TaskContext:
+    def _context(self, run: JobRun, task: TaskRun, references: TaskReferences) -> TaskContext:
+        localize = self._files.localize
         return TaskContext(
-            settings=self._files.localize(run.settings),
+            settings=localize(run.settings),
             files=self._files,
             packages=self._services.packages,
             job_parameters={
@@ -182,7 +173,6 @@ class TaskRunner:
                 "user": run.creator,
                 "orgId": self._workspace["id"],
             },
-            pipelines=self._services.pipelines(),
         )
 
 

@@ -15,7 +15,7 @@ from flask_lakeflow_jobs.local.tasks.context import TaskContext
 from flask_lakeflow_jobs.local.tasks.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.tasks.kinds import build_work
 from flask_lakeflow_jobs.local.tasks.packages import Packages
-from flask_lakeflow_jobs.local.tasks.processes import TaskServices
+from flask_lakeflow_jobs.local.tasks.processes import TaskProcessFactory
 from flask_lakeflow_jobs.local.tasks.spark import Spark
 from flask_lakeflow_jobs.local.tasks.work import CannotRun, ProcessWork
 
@@ -23,10 +23,10 @@ RUN, JOB, PARENT, NESTED = 1, 7, 8, 9
 NOW = 1000.0
 
 
-def task_services(folder: Path, environment: Mapping[str, str] | None = None) -> TaskServices:
+def task_services(folder: Path, environment: Mapping[str, str] | None = None) -> TaskProcessFactory:
     """Return services that are not used."""
     packages = Packages(folder / "packages", is_enabled=False)
-    return TaskServices(
+    return TaskProcessFactory(
         lambda: environment or {},
         lambda: frozenset(find_secrets(environment or {})),
         packages,

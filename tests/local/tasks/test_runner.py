@@ -23,7 +23,7 @@ from flask_lakeflow_jobs.local.model import JobRun
 from flask_lakeflow_jobs.local.tasks.files import WorkspaceFiles
 from flask_lakeflow_jobs.local.tasks.logs import MAX_ERROR_BYTES
 from flask_lakeflow_jobs.local.tasks.packages import InstallFailed
-from flask_lakeflow_jobs.local.tasks.processes import TaskServices
+from flask_lakeflow_jobs.local.tasks.processes import TaskProcessFactory
 from flask_lakeflow_jobs.local.tasks.runner import TaskRunner
 from flask_lakeflow_jobs.local.tasks.work import CannotRun, NestedRun, ProcessWork
 from tests.local.engine.support import RUN, job_run
@@ -189,7 +189,7 @@ def test_process_whose_services_fail_ends_with_the_reason(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(TaskServices, "prepare", fail)
+    monkeypatch.setattr(TaskProcessFactory, "prepare", fail)
     harness.environment["LAKEFLOW_SECRET_A_B"] = "secret"
     harness.start(python_task("a"))
     wait_until(lambda: harness.has_ended(TASK), "the end of the process")
@@ -202,13 +202,13 @@ def test_process_over_the_limit_is_queued_and_ends_when_it_is_stopped(
     harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: list[int] = []
-    prepare = TaskServices.prepare
+    prepare = TaskProcessFactory.prepare
 
-    def record(services: TaskServices, work: ProcessWork, *more: Any) -> dict[str, str]:
+    def record(services: TaskProcessFactory, work: ProcessWork, *more: Any) -> dict[str, str]:
         served.append(work.payload["run"]["runId"])
         return prepare(services, work, *more)
 
-    monkeypatch.setattr(TaskServices, "prepare", record)
+    monkeypatch.setattr(TaskProcessFactory, "prepare", record)
     (tmp_path / "main.py").write_text("import time; time.sleep(1000)")
     run = job_run(python_task("a"), python_task("b"))
     for task in run.tasks:

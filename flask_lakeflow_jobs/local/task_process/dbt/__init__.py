@@ -1,1 +1,0 @@
-"""dbt projects, on DuckDB."""

@@ -1,1 +1,0 @@
-"""Pipelines, with pyspark's own runner."""

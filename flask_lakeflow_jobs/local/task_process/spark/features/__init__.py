@@ -1,1 +1,0 @@
-"""The feature store of Databricks, over tables of Spark and the MLflow of the workspace."""

@@ -1,1 +1,0 @@
-"""Files as Spark finds and reads them."""

@@ -1,1 +1,0 @@
-"""Frames, and the requests to Sail that they end in."""

@@ -1,1 +1,0 @@
-"""The languages between code and Sail: SQL, plans of Spark Connect, and errors."""

@@ -1,1 +1,0 @@
-"""The session of a task, its server, and all changes to pyspark."""

@@ -1,1 +1,0 @@
-"""Statements of Databricks, and what Sail runs in their place."""

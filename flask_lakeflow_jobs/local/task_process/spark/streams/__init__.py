@@ -1,1 +1,0 @@
-"""Streams, each of which reads once what is new."""

@@ -1,1 +1,0 @@
-"""Delta tables: their logs, their class in Python, their rows, and the catalog."""

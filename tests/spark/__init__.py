@@ -1,1 +1,0 @@
-"""Tasks that use Spark, on Sail; tox -e spark runs them."""
