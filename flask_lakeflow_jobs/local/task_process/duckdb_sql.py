@@ -15,6 +15,10 @@ from .duckdb_lock import lock_tables
 _MAIN = "warehouse"  # the catalog ``main``, whose name DuckDB reserves
 _DEFAULT_SCHEMA = "default"
 _EXTENSION = ".duckdb"
+_ADVICE = (
+    "Install the extra 'spark', which runs it as Spark SQL, or simulate the job (tag "
+    "'local_simulation')."
+)
 
 
 class DuckDbRefused(RuntimeError):
@@ -49,22 +53,29 @@ class DuckDb:
         :raises DuckDbRefused: DuckDB cannot run it.
         :raises ValueError: a parameter has no value.
         """
-        tree = sqlglot.parse_one(statement, read="databricks")
+        try:
+            tree = sqlglot.parse_one(statement, read="databricks")
+        except sqlglot.errors.SqlglotError as error:
+            raise DuckDbRefused(
+                f"sqlglot cannot read this statement: {statement}. {_ADVICE} {error}"
+            ) from None
         if isinstance(tree, exp.Use):
             self._run_use(tree)
             return None
         self._prepare(tree)
         names = {each.name for each in tree.find_all(exp.Placeholder)}
         if missing := names - parameters.keys():
-            raise ValueError(f"The parameter {', '.join(sorted(missing))} has no value.")
+            raise ValueError(
+                f"The parameter {', '.join(sorted(missing))} has no value. Give it one under "
+                "'parameters' of the task or of its job."
+            )
         translated = tree.sql("duckdb", unsupported_level=sqlglot.ErrorLevel.IGNORE)
         try:
             result = self._database.execute(translated, {each: parameters[each] for each in names})
         except duckdb.Error as error:
             raise DuckDbRefused(
-                f"DuckDB refused this statement, as sqlglot translates it: {translated}. Install "
-                "the extra 'spark', which runs it as Spark SQL, or simulate the job (tag "
-                f"'local_simulation'). {error}"
+                f"DuckDB refused this statement, as sqlglot translates it: {translated}. {_ADVICE} "
+                f"{error}"
             ) from error
         if not result.description:
             return None

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 _ONE_PATH = (
     *("access", "chmod", "listdir", "lstat", "mkdir", "open", "remove", "rmdir", "scandir"),
     *("stat", "unlink", "utime"),
+    *("getxattr", "listxattr", "setxattr"),  # of Linux, for shutil
 )
 _TWO_PATHS = ("rename", "replace")
 
@@ -40,7 +41,7 @@ def serve_volume_paths(mounts: dict[str, str]) -> None:
     # Not functions: pathlib of Python 3.10 keeps some in a class, where those become methods.
     builtins.open = io.open = partial(_call, io.open, translate, 1)
     for count, names in ((1, _ONE_PATH), (2, _TWO_PATHS)):
-        for name in names:
+        for name in filter(os.__dict__.__contains__, names):
             setattr(os, name, partial(_call, getattr(os, name), translate, count))
 
 

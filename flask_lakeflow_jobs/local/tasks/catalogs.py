@@ -33,7 +33,8 @@ def _walk(value: Any, field: str) -> Iterator[tuple[str, str]]:
         previous = ""
         for each in value:
             yield from _walk(each, previous)
-            previous = str(each) if str(each).startswith("-") else ""  # --catalog dev
+            is_name = isinstance(each, str) and each.startswith("-") and "=" not in each
+            previous = each if is_name else ""  # as in --catalog dev
     elif isinstance(value, str):
         option, is_option, argument = value.partition("=")
         yield (option, argument) if is_option and option.startswith("-") else (field, value)

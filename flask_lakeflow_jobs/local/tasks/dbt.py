@@ -37,7 +37,7 @@ def build_dbt(spec: Settings, context: TaskContext) -> ProcessWork:
         target = choose_target(file, _read_mapping(file).get(name), name, options.get("target"))
     else:
         target, profile = _LOCAL, {name: _build_profile(str(body.get("schema") or "main"))}
-    if importlib.util.find_spec("dbt") is None:
+    if not is_installed():
         raise CannotRun(_INSTALL)
     # Its environment lists the adapter for Databricks, which no output uses here.
     own = {key: value for key, value in spec.items() if key not in ("environment_key", "libraries")}
@@ -49,6 +49,11 @@ def build_dbt(spec: Settings, context: TaskContext) -> ProcessWork:
         profiles=str(profiles),
         profile=profile,
     )
+
+
+def is_installed() -> bool:
+    """Return whether dbt is installed."""
+    return importlib.util.find_spec("dbt") is not None
 
 
 def choose_target(file: Path, profile: Any, name: str, named: str | None) -> str:

@@ -162,7 +162,7 @@ def test_submit_runs_tasks_without_a_job_once_per_token(serve: Serve) -> None:
     assert (run.run_name, run.run_type and run.run_type.value) == ("once", "SUBMIT_RUN")
     assert task_results(run) == {"a": "SUCCESS", "b": "FAILED"}
     assert client.outputs(run)["a"].logs == "hello\n"
-    assert "Add the file" in (client.outputs(run)["b"].error or "")
+    assert "There is no file" in (client.outputs(run)["b"].error or "")
 
 
 @pytest.mark.parametrize("version", ["2.0", "2.1", "2.2"])

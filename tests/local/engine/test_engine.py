@@ -11,9 +11,8 @@ import pytest
 
 from flask_lakeflow_jobs.local import ManualClock, states
 from flask_lakeflow_jobs.local.errors import InvalidParameterValue
-from flask_lakeflow_jobs.local.events import CancelRequested, RepairRequest, RunRequest, TaskEnded
+from flask_lakeflow_jobs.local.events import CancelRequested, RunRequest, TaskEnded
 from flask_lakeflow_jobs.local.tasks.runner import TaskRunner
-from flask_lakeflow_jobs.local.tasks.spark import Spark
 from tests.local.engine.conftest import Workshop
 from tests.local.support import depends_on, simulated_job, simulated_task
 from tests.support import DEADLINE
@@ -207,19 +206,3 @@ def test_settings_of_a_run_survive_a_restart(
     assert open_workshop().runs.find_run(run_id) == before
     assert json.loads(before.settings["tags"]["local_simulation"]) == {}
     assert before.tasks[1].spec["depends_on"] == depends_on("a")
-
-
-def test_services_get_the_end_of_a_run_once(
-    workshop: Workshop, clock: ManualClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ended: list[int] = []
-    monkeypatch.setattr(Spark, "end_run", lambda _, run_id: ended.append(run_id))
-    tasks = simulated_task("a"), simulated_task("b", "a")
-    first = workshop.start(*tasks, simulation={"seconds": 1, "result": "FAILED"})
-    assert ended == []
-    clock.advance(5)
-    assert ended == [first]
-    run = workshop.runs.find_run(first)
-    workshop.engine.repair(run, RepairRequest(run.settings, frozenset("ab")))
-    clock.advance(5)
-    assert ended == [first, first]

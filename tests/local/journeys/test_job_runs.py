@@ -315,8 +315,8 @@ def test_task_values_reach_notebooks_and_references(serve: Serve) -> None:
     assert outputs["print"].logs == "['42']\n"
     assert outputs["use"].notebook_output is not None
     assert outputs["use"].notebook_output.result == (
-        "['mo', 'tu'] none Set the value 'other' in the task 'count', or give get() a default: the "
-        "task has set no such value. Its values: rows, days."
+        "['mo', 'tu'] none Task 'count' has set no value 'other'. It has set: rows, days. Set it "
+        "there, or pass default=."
     )
     unknown = (run.tasks or [])[3]
     assert state_fields(unknown) == ("INTERNAL_ERROR", "FAILED", "INVALID_RUN_CONFIGURATION")

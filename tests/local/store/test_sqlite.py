@@ -158,11 +158,11 @@ def test_transaction_that_fails_leaves_nothing(store: Store) -> None:
 
 
 def test_jobs_come_back_as_they_were_saved(store: Store) -> None:
-    store.save_created("jobs", 1, 5, "me", {"name": "old"})
-    store.save_created("jobs", 1, 5, "me", {"name": "new"})
-    store.save_created("jobs", 2, 6, "me", {})
-    store.delete_created("jobs", 2)
-    assert store.load_created("jobs") == [
+    store.save_created(1, 5, "me", {"name": "old"})
+    store.save_created(1, 5, "me", {"name": "new"})
+    store.save_created(2, 6, "me", {})
+    store.delete_created(2)
+    assert store.load_created() == [
         {"job_id": 1, "created": 5, "creator": "me", "settings": {"name": "new"}}
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -13,8 +12,8 @@ from flask_lakeflow_jobs.local.task_process.filesystem import FileSystemUtils
 
 @pytest.fixture
 def fs(tmp_path: Path) -> FileSystemUtils:
-    """A file system with a mount for volumes and a folder for DBFS."""
-    return FileSystemUtils({"/Volumes": str(tmp_path / "volumes")}, str(tmp_path / "dbfs"))
+    """The files of volumes."""
+    return FileSystemUtils({"/Volumes": str(tmp_path / "volumes")})
 
 
 @pytest.mark.parametrize(
@@ -22,10 +21,6 @@ def fs(tmp_path: Path) -> FileSystemUtils:
     [
         ("/Volumes/main/x/in/a.txt", "volumes/main/x/in/a.txt", "dbfs:/Volumes/main/x/in/a.txt"),
         ("dbfs:/Volumes/main/x/in/a.txt", "volumes/main/x/in/a.txt", ""),
-        ("dbfs:/out/a.txt", "dbfs/out/a.txt", ""),
-        ("/out/a.txt", "dbfs/out/a.txt", "dbfs:/out/a.txt"),
-        ("out/a.txt", "dbfs/out/a.txt", "dbfs:/out/a.txt"),
-        ("/Volumes2/a.txt", "dbfs/Volumes2/a.txt", "dbfs:/Volumes2/a.txt"),
         ("{tmp_path}/volumes/a.txt", "volumes/a.txt", "dbfs:/Volumes/a.txt"),
         ("file:{tmp_path}/a.txt", "a.txt", ""),
     ],
@@ -40,24 +35,24 @@ def test_path_leads_to_a_file_of_this_machine(
     assert [each.path for each in fs.ls(path)] == [address or path]
 
 
-@pytest.mark.parametrize("path", ["/", "dbfs:/", "/Volumes"])
-def test_root_of_a_new_workspace_is_empty(fs: FileSystemUtils, path: str) -> None:
-    assert fs.ls(path) == []
-    with pytest.raises(FileNotFoundError):
-        fs.ls("dbfs:/none")
+V = "/Volumes/c/s/v"
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments"),
-    [("ls", ("/in",)), ("head", ("/in",)), ("cp", ("/in", "/out")), ("mv", ("/in", "/out"))],
+    ("name", "arguments"), [("ls", [f"{V}/in"]), ("head", [f"{V}/in"]), ("cp", [f"{V}/in", V])]
 )
 def test_missing_file_is_the_error_that_code_looks_for(
-    fs: FileSystemUtils, tmp_path: Path, name: str, arguments: tuple[str, ...]
+    fs: FileSystemUtils, tmp_path: Path, name: str, arguments: list[str]
 ) -> None:
     with pytest.raises(FileNotFoundError, match=r"java\.io\.FileNotFoundException") as caught:
         getattr(fs, name)(*arguments)
-    assert caught.value.filename == str(tmp_path / "dbfs/in")
-    assert not (tmp_path / "dbfs").exists()
+    assert caught.value.filename == str(tmp_path / "volumes/c/s/v/in")
+
+
+@pytest.mark.parametrize("path", ["dbfs:/out/a.txt", "/tmp/a.txt", "/Volumes2/a.txt"])
+def test_path_of_dbfs_is_refused(fs: FileSystemUtils, path: str) -> None:
+    with pytest.raises(ValueError, match=r"has no DBFS, .* Use a volume: dbfs:/Volumes/"):
+        fs.put(path, "x")
 
 
 def test_volume_exists_as_soon_as_a_path_names_it(fs: FileSystemUtils, tmp_path: Path) -> None:
@@ -73,11 +68,6 @@ def test_volume_exists_as_soon_as_a_path_names_it(fs: FileSystemUtils, tmp_path:
 @pytest.mark.parametrize(
     "path",
     [
-        "dbfs:/../x",
-        "/../x",
-        "../x",
-        "/a/../../x",
-        "dbfs:/../dbfs2/x",
         "/Volumes/../x",
         "/Volumes/c/s/v/../../../../x",
         "{tmp_path}/volumes/../x",
@@ -86,13 +76,13 @@ def test_volume_exists_as_soon_as_a_path_names_it(fs: FileSystemUtils, tmp_path:
 )
 def test_path_that_leads_out_is_refused(fs: FileSystemUtils, tmp_path: Path, path: str) -> None:
     path = path.format(tmp_path=tmp_path)
-    fs.put("dbfs:/x", "kept")
+    fs.put(f"{V}/x", "kept")
     before = sorted(tmp_path.rglob("*"))
     calls: list[Callable[[], object]] = [
         lambda: fs.put(path, "y", overwrite=True),
         lambda: fs.mkdirs(path),
-        lambda: fs.cp("dbfs:/x", path),
-        lambda: fs.mv("dbfs:/x", path),
+        lambda: fs.cp(f"{V}/x", path),
+        lambda: fs.mv(f"{V}/x", path),
         lambda: fs.rm(path, recurse=True),
         lambda: fs.head(path),
         lambda: fs.ls(path),
@@ -111,91 +101,75 @@ def test_path_may_go_up_inside_its_volume(fs: FileSystemUtils) -> None:
 def test_put_overwrites_only_on_request(
     fs: FileSystemUtils, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    fs.put("/a.txt", "é")
+    fs.put(f"{V}/a.txt", "é")
     with pytest.raises(FileExistsError):
-        fs.put("/a.txt", "new")
-    fs.put("/a.txt", "new", overwrite=True)
-    assert fs.head("/a.txt") == "new"
+        fs.put(f"{V}/a.txt", "new")
+    fs.put(f"{V}/a.txt", "new", overwrite=True)
+    assert fs.head(f"{V}/a.txt") == "new"
     assert capsys.readouterr().out == "Wrote 2 bytes.\nWrote 3 bytes.\n"
 
 
 def test_ls_lists_files_and_folders(fs: FileSystemUtils) -> None:
-    fs.put("/x/b.txt", "hello")
-    fs.mkdirs("/x/a")
-    folder, file = fs.ls("dbfs:/x/")
-    assert (folder.path, folder.name, folder.size) == ("dbfs:/x/a/", "a/", 0)
-    assert (file.path, file.name, file.size) == ("dbfs:/x/b.txt", "b.txt", 5)
+    fs.put(f"{V}/x/b.txt", "hello")
+    fs.mkdirs(f"{V}/x/a")
+    folder, file = fs.ls(f"dbfs:{V}/x/")
+    assert (folder.path, folder.name, folder.size) == (f"dbfs:{V}/x/a/", "a/", 0)
+    assert (file.path, file.name, file.size) == (f"dbfs:{V}/x/b.txt", "b.txt", 5)
     assert folder.isDir()
     assert not folder.isFile()
     assert file.isFile()
     assert file.modificationTime > 10**12
-    assert repr(file).startswith("FileInfo(path='dbfs:/x/b.txt', name='b.txt', size=5, mod")
+    assert repr(file).startswith("FileInfo(path='dbfs:/Volumes/c/s/v/x/b.txt', name='b.txt', size")
     assert file._fields == ("path", "name", "size", "modificationTime")
 
 
 def test_cp_and_mv_create_folders(fs: FileSystemUtils) -> None:
-    fs.put("/x/a.txt", "hello")
-    assert fs.cp("/x/a.txt", "/y/deep/a.txt")
-    assert fs.cp("/x", "/z", recurse=True)
-    assert fs.mv("/z/a.txt", "/w/b.txt")
-    assert [fs.head(path) for path in ("/x/a.txt", "/y/deep/a.txt", "/w/b.txt")] == ["hello"] * 3
-    assert fs.ls("/z") == []
+    fs.put(f"{V}/x/a.txt", "hello")
+    assert fs.cp(f"{V}/x/a.txt", f"{V}/y/deep/a.txt")
+    assert fs.cp(f"{V}/x", f"{V}/z", recurse=True)
+    assert fs.mv(f"{V}/z/a.txt", f"{V}/w/b.txt")
+    assert [fs.head(path) for path in (f"{V}/x/a.txt", f"{V}/y/deep/a.txt", f"{V}/w/b.txt")] == [
+        "hello"
+    ] * 3
+    assert fs.ls(f"{V}/z") == []
 
 
 def test_mv_is_a_copy_and_a_removal(fs: FileSystemUtils) -> None:
     """Files of a folder move into a folder that exists."""
-    for path in ("/new/a.txt", "/new/deep/b.txt", "/x/c.txt"):
+    for path in (f"{V}/new/a.txt", f"{V}/new/deep/b.txt", f"{V}/x/c.txt"):
         fs.put(path, "new")
-    for path in ("/day/a.txt", "/day/deep/kept.txt", "/y/c.txt"):
+    for path in (f"{V}/day/a.txt", f"{V}/day/deep/kept.txt", f"{V}/y/c.txt"):
         fs.put(path, "old")
-    assert fs.mv("/new", "/day", recurse=True)
-    assert fs.mv("/x/c.txt", "/y/")
-    files = ("/day/a.txt", "/day/deep/b.txt", "/day/deep/kept.txt", "/y/c.txt")
+    assert fs.mv(f"{V}/new", f"{V}/day", recurse=True)
+    assert fs.mv(f"{V}/x/c.txt", f"{V}/y/")
+    files = (f"{V}/day/a.txt", f"{V}/day/deep/b.txt", f"{V}/day/deep/kept.txt", f"{V}/y/c.txt")
     assert [fs.head(path) for path in files] == ["new", "new", "old", "new"]
-    assert [each.name for each in fs.ls("/")] == ["day/", "x/", "y/"]
-    assert fs.ls("/x") == []
+    assert [each.name for each in fs.ls(V)] == ["day/", "x/", "y/"]
+    assert fs.ls(f"{V}/x") == []
 
 
 def test_folder_does_not_move_into_itself(fs: FileSystemUtils) -> None:
-    fs.put("/a/b/c.txt", "kept")
-    for target in ("/a", "/a/b", "/a/d"):
+    fs.put(f"{V}/a/b/c.txt", "kept")
+    for target in (f"{V}/a", f"{V}/a/b", f"{V}/a/d"):
         with pytest.raises(ValueError, match="itself"):
-            fs.mv("/a", target, recurse=True)
-    assert fs.head("/a/b/c.txt") == "kept"
+            fs.mv(f"{V}/a", target, recurse=True)
+    assert fs.head(f"{V}/a/b/c.txt") == "kept"
 
 
 def test_rm_removes_full_folders_only_with_recurse(fs: FileSystemUtils) -> None:
-    fs.put("/x/a.txt", "")
+    fs.put(f"{V}/x/a.txt", "")
     with pytest.raises(OSError, match="not empty"):
-        fs.rm("/x")
-    assert fs.rm("/x/a.txt")
-    assert fs.rm("/x")
-    fs.put("/x/a.txt", "")
-    assert fs.rm("/x", recurse=True)
-    assert not fs.rm("/x")
+        fs.rm(f"{V}/x")
+    assert fs.rm(f"{V}/x/a.txt")
+    assert fs.rm(f"{V}/x")
+    fs.put(f"{V}/x/a.txt", "")
+    assert fs.rm(f"{V}/x", recurse=True)
+    assert not fs.rm(f"{V}/x")
 
 
 def test_other_calls_are_not_served(fs: FileSystemUtils) -> None:
-    with pytest.raises(AttributeError, match=r"^Leave dbutils\.fs\.cacheFiles out for a local run"):
+    with pytest.raises(AttributeError, match=r"^dbutils\.fs\.cacheFiles does not exist"):
         fs.cacheFiles  # noqa: B018
-
-
-@pytest.mark.parametrize("name", ["mount_point", "mountPoint"])
-def test_mount_is_a_folder_for_the_files_of_a_storage(
-    fs: FileSystemUtils, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
-    assert fs.mounts() == []
-    options: dict[str, Any] = {name: "/mnt/raw", "extra_configs": {}}
-    assert fs.mount(source="wasbs://raw@a.example", **options)
-    place = tmp_path / "dbfs/mnt/raw"
-    assert place.is_dir()
-    copy = f"Copy the files of wasbs://raw@a.example to {place}: it is not mounted here.\n"
-    assert capsys.readouterr().out == copy
-    (place / "a.csv").touch()
-    assert [each.mountPoint for each in fs.mounts()] == ["/mnt/raw"]
-    assert fs.refreshMounts()
-    assert fs.unmount(**{name: "/mnt/raw"})
-    assert [each.name for each in fs.ls("dbfs:/mnt/raw")] == ["a.csv"]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +178,6 @@ def test_mount_is_a_folder_for_the_files_of_a_storage(
         "/Workspace/Users/me/.bundle/b/dev/files",
         "/Workspace/Users/me/.bundle/b/dev/files/src",
         "/Workspace/Users/me/.bundle/b/dev/files/src/load.py",
-        "/Workspace/Users/author/.bundle/b/prod/files/src/load.py",
         "{tmp_path}/bundle/src/load.py",
         "/Volumes",
         "file:{tmp_path}",
@@ -213,10 +186,9 @@ def test_mount_is_a_folder_for_the_files_of_a_storage(
 def test_sources_and_roots_are_not_removed(tmp_path: Path, path: str) -> None:
     mounts = {
         "/Workspace/Users/me/.bundle/b/dev/files": str(tmp_path / "bundle"),
-        "/Workspace/Users": str(tmp_path / "users"),
         "/Volumes": str(tmp_path / "bundle" / "instance" / "volumes"),
     }
-    fs = FileSystemUtils(mounts, str(tmp_path / "bundle" / "instance" / "dbfs"))
+    fs = FileSystemUtils(mounts)
     source = tmp_path / "bundle" / "src" / "load.py"
     source.parent.mkdir(parents=True)
     source.write_text("1\n")
@@ -227,7 +199,7 @@ def test_sources_and_roots_are_not_removed(tmp_path: Path, path: str) -> None:
     with pytest.raises(PermissionError):
         fs.rm(path, True)
     with pytest.raises(PermissionError):
-        fs.mv(path, "dbfs:/moved", True)
+        fs.mv(path, f"{V}/moved", True)
     assert source.exists()
     assert fs.head("/Volumes/main/x/in/a.txt") == "kept"
     assert fs.rm("/Volumes/main", True)
@@ -236,6 +208,6 @@ def test_sources_and_roots_are_not_removed(tmp_path: Path, path: str) -> None:
 def test_folder_with_a_link_that_leads_nowhere_is_listed(
     fs: FileSystemUtils, tmp_path: Path
 ) -> None:
-    fs.put("/a/b.txt", "hello")
-    (tmp_path / "dbfs" / "a" / "link").symlink_to(tmp_path / "nowhere")
-    assert [each.name for each in fs.ls("/a")] == ["b.txt"]
+    fs.put(f"{V}/a/b.txt", "hello")
+    (tmp_path / "volumes/c/s/v/a/link").symlink_to(tmp_path / "nowhere")
+    assert [each.name for each in fs.ls(f"{V}/a")] == ["b.txt"]

@@ -157,8 +157,8 @@ dbutils.notebook.exit(f"{day} {getArgument('none', 'else')} {first} {second}")
 @pytest.mark.parametrize(
     ("name", "header", "error"),
     [
-        ("a.r", "# Databricks notebook source\nx <- 1", "a %r cell cannot run"),
-        ("a.scala", "// Databricks notebook source\nval x = 1", "a %scala cell cannot run"),
+        ("a.r", "# Databricks notebook source\nx <- 1", "cannot run a %r cell"),
+        ("a.scala", "// Databricks notebook source\nval x = 1", "cannot run a %scala cell"),
         ("a.sql", "SELECT 1", "Write '-- Databricks notebook source' as the first line of "),
     ],
 )

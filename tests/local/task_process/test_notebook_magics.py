@@ -134,7 +134,7 @@ assert total == 2
     (main,) = run.tasks or []
     assert main.run_id is not None
     (view,) = client.jobs.export_run(main.run_id).views or []
-    assert "Skipped '%pip install nothing -q':" in (view.content or "")
+    assert "Ignored '%pip install nothing -q'. List the" in (view.content or "")
 
 
 def test_env_shows_a_variable_or_sets_it_with_values_of_the_notebook(serve: Serve) -> None:
@@ -161,17 +161,17 @@ def test_comment_that_begins_like_a_magic_is_no_magic(serve: Serve) -> None:
 
 def test_fs_magic_takes_options_and_numbers(serve: Serve) -> None:
     text = """
-# MAGIC %fs put /a/b.txt "two words"
+# MAGIC %fs put /Volumes/c/s/v/a/b.txt "two words"
 # COMMAND ----------
-# MAGIC %fs put -f /a/b.txt hello
+# MAGIC %fs put -f /Volumes/c/s/v/a/b.txt hello
 # COMMAND ----------
-# MAGIC %fs cp -r /a /c
+# MAGIC %fs cp -r /Volumes/c/s/v/a /Volumes/c/s/v/c
 # COMMAND ----------
-# MAGIC %fs head /c/b.txt 4
+# MAGIC %fs head /Volumes/c/s/v/c/b.txt 4
 # COMMAND ----------
-# MAGIC %fs rm -r /a
+# MAGIC %fs rm -r /Volumes/c/s/v/a
 # COMMAND ----------
-dbutils.notebook.exit([each.name for each in dbutils.fs.ls("/")])
+dbutils.notebook.exit([each.name for each in dbutils.fs.ls("/Volumes/c/s/v")])
 """
     assert result_of(notebook_client(serve, text)) == "['c/']"
 
@@ -212,6 +212,6 @@ def test_unsupported_magic_is_an_error(serve: Serve) -> None:
     client = notebook_client(serve, "# MAGIC %scala\n# MAGIC val x = 1")
     output = output_of(client)
     assert output.error == (
-        "NotImplementedError: Write the cell in Python or SQL, or simulate the job (its tag "
-        "'local_simulation'): a %scala cell cannot run in the local workspace."
+        "NotImplementedError: The local workspace cannot run a %scala cell. Write it in Python or "
+        "SQL, or simulate the job (tag 'local_simulation')."
     )

@@ -57,23 +57,22 @@ def test_sql_cell_in_a_python_notebook(serve: Serve) -> None:
 def test_cells_of_sql_share_a_temporary_view(serve: Serve) -> None:
     cells = (
         "CREATE TEMP VIEW v AS SELECT 3 AS n",
-        "DECLARE x INT DEFAULT 1",
-        "SELECT n + x FROM v",
+        "SELECT n FROM v",
     )
     text = "\n# COMMAND ----------\n".join(f"# MAGIC %sql\n# MAGIC {cell}" for cell in cells)
     assert output_of(notebook_client(serve, text)).error is None
 
 
-def test_sql_cell_creates_a_widget_for_later_cells(serve: Serve) -> None:
-    sql = "# MAGIC %sql\n# MAGIC CREATE WIDGET TEXT n DEFAULT '3'\n# COMMAND ----------\n"
-    client = notebook_client(serve, sql + "dbutils.notebook.exit(dbutils.widgets.get('n'))")
-    assert result_of(client) == "3"
-
-
 def test_error_in_a_sql_cell_names_the_file_and_the_line(serve: Serve) -> None:
-    client = notebook_client(serve, "1\n# COMMAND ----------\n# MAGIC %sql\n# MAGIC SELEC 1")
-    error = output_of(client).error or ""
-    assert error.startswith("UnsupportedStatement: notebook.py, line 5: DuckDB does not know this")
+    client = notebook_client(
+        serve, "1\n# COMMAND ----------\n# MAGIC %sql\n# MAGIC SELECT nosuch(1)"
+    )
+    run = client.run("etl")
+    output = client.outputs(run)["main"]
+    assert "DuckDbRefused: DuckDB refused this statement, as sqlg" in (output.error or "")
+    (main,) = run.tasks or []
+    (view,) = client.jobs.export_run(main.run_id or 0).views or []
+    assert "notebook.py, line 5: this statement failed." in (view.content or "")
 
 
 def test_sqldf_without_spark_is_an_error(serve: Serve) -> None:

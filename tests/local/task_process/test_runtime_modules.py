@@ -30,7 +30,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def serve(*, is_sail: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     if is_sail:
-        monkeypatch.setenv("LAKEFLOW_LOCAL_SAIL", "1")
+        monkeypatch.setenv("LAKEFLOW_LOCAL_SPARK", "/data/spark")
     dbutils: Any = None
     RuntimeModules(dbutils).install()
 
@@ -42,19 +42,6 @@ def test_delta_lake_can_be_imported_with_sail_alone(monkeypatch: pytest.MonkeyPa
     serve(is_sail=True, monkeypatch=monkeypatch)
     tables = importlib.import_module("delta.tables")
     assert importlib.import_module("delta").DeltaTable is tables.DeltaTable
-    exceptions = importlib.import_module("delta.exceptions")
-    assert issubclass(exceptions.ConcurrentAppendException, Exception)
-    assert not hasattr(exceptions, "__path__")
-
-
-def test_delta_lake_for_java_makes_way_for_that_of_sail(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (folder / "delta").mkdir()
-    for name in ("__init__.py", "tables.py"):
-        (folder / "delta" / name).write_text("raise AssertionError('needs Java')")
-    serve(is_sail=True, monkeypatch=monkeypatch)
-    assert importlib.import_module("delta.tables").DeltaTable
 
 
 def test_module_delta_of_the_bundle_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

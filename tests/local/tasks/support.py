@@ -19,9 +19,6 @@ from flask_lakeflow_jobs.local.tasks.processes import TaskProcessFactory
 from flask_lakeflow_jobs.local.tasks.spark import Spark
 from flask_lakeflow_jobs.local.tasks.work import CannotRun, ProcessWork
 
-RUN, JOB, PARENT, NESTED = 1, 7, 8, 9
-NOW = 1000.0
-
 
 def task_services(folder: Path, environment: Mapping[str, str] | None = None) -> TaskProcessFactory:
     """Return services that are not used."""
@@ -30,8 +27,7 @@ def task_services(folder: Path, environment: Mapping[str, str] | None = None) ->
         lambda: environment or {},
         lambda: frozenset(find_secrets(environment or {})),
         packages,
-        Spark(folder / "spark", set, "me"),
-        dict,
+        Spark(folder / "spark", set),
     )
 
 
@@ -43,7 +39,6 @@ def context(folder: Path, **fields: Any) -> TaskContext:
             "packages": Packages(folder / "packages", is_enabled=False),
             "files": WorkspaceFiles(lambda: bundle, WorkspaceFolder(folder)),
             "run": {"runId": 5},
-            "pipelines": bundle.pipelines,
             **fields,
         }
     )

@@ -15,7 +15,6 @@ from flask_lakeflow_jobs.local.tasks.compute import (
     read_spark_settings,
     read_variables,
 )
-from flask_lakeflow_jobs.local.tasks.packages import list_requirements
 
 
 @pytest.mark.parametrize(
@@ -59,20 +58,6 @@ def test_local_libraries_of_a_task() -> None:
     assert list(find_local_libraries({}, spec)) == ["./dist/*.whl"]
 
 
-@pytest.mark.parametrize("key", ["job_cluster_key", "existing_cluster_id"])
-def test_libraries_of_other_tasks_on_the_cluster_are_installed_too(key: str) -> None:
-    def task(cluster: str | None, name: str) -> dict[str, Any]:
-        return {key: cluster, "libraries": [{"whl": f"{name}.whl"}, {"pypi": {"package": name}}]}
-
-    nested = {"task_key": "loop", "for_each_task": {"inputs": "[]", "task": task("one", "c")}}
-    tasks = [task("one", "a"), {key: "one"}, task("two", "b"), nested, task(None, "d"), "x"]
-    settings = {"tasks": tasks}
-    assert list(find_local_libraries(settings, {key: "one"})) == ["a.whl", "c.whl"]
-    assert list_requirements(settings, {key: "one"}).packages == ("a", "c")
-    assert list(find_local_libraries(settings, task("one", "a"))) == ["a.whl", "c.whl"]
-    assert list(find_local_libraries(settings, {})) == []
-
-
 def import_paths(library: Path, *projects: Path) -> list[str]:
     return find_import_paths(library, find_projects(library, projects))
 
@@ -83,23 +68,6 @@ def test_import_paths_of_a_project_are_its_sources(tmp_path: Path, project_file:
     assert import_paths(tmp_path) == [str(tmp_path)]
     (tmp_path / "src").mkdir()
     assert import_paths(tmp_path) == [str(tmp_path / "src"), str(tmp_path)]
-
-
-@pytest.mark.parametrize(
-    ("project_file", "text"),
-    [
-        ("setup.py", "setup(packages=find_packages('./lib'), package_dir={'': 'lib'})"),
-        ("setup.cfg", "[options]\npackage_dir =\n    = lib\npackages = find:"),
-        ("pyproject.toml", '[tool.setuptools]\npackage-dir = {"" = "lib"}'),
-        ("pyproject.toml", '[tool.setuptools.package-dir]\n"" = "lib"'),
-    ],
-)
-def test_import_paths_of_a_project_begin_with_the_folder_of_its_packages(
-    tmp_path: Path, project_file: str, text: str
-) -> None:
-    (tmp_path / project_file).write_text(text)
-    (tmp_path / "lib").mkdir()
-    assert import_paths(tmp_path) == [str(tmp_path / "lib"), str(tmp_path)]
 
 
 def test_project_whose_folder_is_its_package_is_imported_from_above(tmp_path: Path) -> None:
@@ -188,26 +156,6 @@ def test_settings_of_spark_are_those_of_the_cluster_without_storage() -> None:
     spec = {"new_cluster": {"spark_conf": {"spark.sql.ansi.enabled": "true", **key}}}
     assert read_spark_settings({}, spec) == {"spark.sql.ansi.enabled": "true"}
     assert read_spark_settings(SETTINGS, {"job_cluster_key": "shared"}) == {}
-
-
-@pytest.mark.parametrize(
-    ("cluster", "found"),
-    [
-        ({"spark_version": "16.4.x-scala2.12"}, {"spark.sql.ansi.enabled": "false"}),
-        (
-            {"spark_version": "9.1.x", "spark_conf": {"spark.sql.ansi.enabled": True}},
-            {"spark.sql.ansi.enabled": "True"},
-        ),
-        ({"spark_version": "17.3.x-scala2.13"}, {}),
-        ({"spark_version": "auto:latest-lts"}, {}),
-        ({"policy_id": "a"}, {}),
-        (None, {}),
-    ],
-)
-def test_runtimes_before_17_have_lenient_casts(
-    cluster: dict[str, Any] | None, found: dict[str, str]
-) -> None:
-    assert read_spark_settings({}, {"new_cluster": cluster}) == found
 
 
 def test_project_of_a_package_is_the_one_that_declares_it(tmp_path: Path) -> None:

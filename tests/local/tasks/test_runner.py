@@ -135,7 +135,7 @@ def test_run_job_submits_the_nested_run(harness: Harness) -> None:
         (condition("a", "LESS_THAN"), "The condition compares 'a' with 'x' by LESS_THAN, which"),
         (condition("{{tasks.b.values.x}}"), "The reference {{tasks.b.values.x}} has no value"),
         ({"task_key": "a", "run_job_task": {"job_id": 5}}, "There is no job 5."),
-        ({"task_key": "a", "power_bi_task": {}}, "A power_bi_task updates a model of Power BI,"),
+        ({"task_key": "a", "power_bi_task": {}}, "The local workspace cannot run a power_bi_task."),
         (
             {"task_key": "a", "condition_task": {}},
             "The local workspace could not start the task: KeyError('left').",
@@ -189,7 +189,7 @@ def test_process_whose_services_fail_ends_with_the_reason(
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr(TaskProcessFactory, "prepare", fail)
+    monkeypatch.setattr(TaskProcessFactory, "install_and_start_spark", fail)
     harness.environment["LAKEFLOW_SECRET_A_B"] = "secret"
     harness.start(python_task("a"))
     wait_until(lambda: harness.has_ended(TASK), "the end of the process")
@@ -202,13 +202,13 @@ def test_process_over_the_limit_is_queued_and_ends_when_it_is_stopped(
     harness: Harness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     served: list[int] = []
-    prepare = TaskProcessFactory.prepare
+    prepare = TaskProcessFactory.install_and_start_spark
 
     def record(services: TaskProcessFactory, work: ProcessWork, *more: Any) -> dict[str, str]:
         served.append(work.payload["run"]["runId"])
         return prepare(services, work, *more)
 
-    monkeypatch.setattr(TaskProcessFactory, "prepare", record)
+    monkeypatch.setattr(TaskProcessFactory, "install_and_start_spark", record)
     (tmp_path / "main.py").write_text("import time; time.sleep(1000)")
     run = job_run(python_task("a"), python_task("b"))
     for task in run.tasks:
