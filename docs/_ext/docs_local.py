@@ -12,7 +12,7 @@ from flask_lakeflow_jobs.local.bundle import validation, yaml
 from flask_lakeflow_jobs.local.engine import engine
 from flask_lakeflow_jobs.local.files import volume_folder
 from flask_lakeflow_jobs.local.http import application, server
-from flask_lakeflow_jobs.local.task_process import dbutils, result_types
+from flask_lakeflow_jobs.local.task_process import dbutils, sql
 from flask_lakeflow_jobs.local.tasks import kinds, logs
 
 #: What is limited, and the limit: a number, or one with its unit.
@@ -26,7 +26,7 @@ LIMITS: Mapping[str, str] = {
     "processes of tasks at the same time": "4 for each CPU, and 8 at least",
     "log of a task, and result of a notebook": (f"{logs.MAX_OUTPUT_BYTES // 2**20} MiB of each"),
     "value of `dbutils.jobs.taskValues`": f"{dbutils._MAX_TASK_VALUE_BYTES // 1024} KiB as JSON",
-    "rows of a SQL task for other tasks": f"{result_types.MAX_ROWS:,}",
+    "rows of a SQL task for other tasks": f"{sql.MAX_ROWS:,}",
     "parameters of a run, of each kind but job parameters": (
         f"{run_requests._MAX_PARAMETER_BYTES:,} bytes as JSON"
     ),

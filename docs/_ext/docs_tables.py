@@ -25,7 +25,7 @@ from docs_servers import PROXIES, SERVERS, describe_server
 from flask_lakeflow_jobs import JobConfig, LakeflowJobsError, Outcome, RunStatus
 from flask_lakeflow_jobs.cli.exit_codes import MEANINGS, exit_code_of
 from flask_lakeflow_jobs.config.keys import KEYS, SDK_KEYS
-from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS, TaskKind
+from flask_lakeflow_jobs.local.task_kinds import TASK_KINDS, TaskKind, describe_refusal
 from flask_lakeflow_jobs.runs.outcome import ACTIVE_OUTCOMES
 from flask_lakeflow_jobs.runs.progress import RunProgress
 from flask_lakeflow_jobs.runs.run_now_fields import TASK_TYPES, build_run_now_fields
@@ -215,14 +215,14 @@ def local_tasks() -> Table:
     """Build the table of task kinds in the local workspace."""
     return Table(
         ("Kind", "Local workspace"),
-        (*((code(name), _describe(kind)) for name, kind in TASK_KINDS.items()),),
+        (*((code(name), _describe(name, kind)) for name, kind in TASK_KINDS.items()),),
     )
 
 
-def _describe(kind: TaskKind) -> str:
-    if kind.runs is None:
-        return f"does not run, since it {kind.does}: {kind.advice}"
-    return f"runs, {kind.runs}" if kind.runs.startswith(("if ", "from ")) else f"runs {kind.runs}"
+def _describe(name: str, kind: TaskKind) -> str:
+    if kind.support is None:
+        return f"does not run. {describe_refusal(name).partition('. ')[2]}"
+    return f"runs {kind.support}".strip()
 
 
 def gauges() -> Table:

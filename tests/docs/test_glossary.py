@@ -16,9 +16,17 @@ SHARED_MODULE_NAMES = {
     "clock",
     "errors",
     "jobs",
+    "logs",
+    "pages",
+    "paths",
     "permissions",
     "progress",
+    "redaction",
+    "runs",
+    "secrets",
     "server",
+    "session",
+    "tables",
     "views",
 }
 

@@ -1,4 +1,4 @@
-"""The fields of a bundle and of the settings of jobs and pipelines: the only list of them."""
+"""The fields of a bundle and of the settings of jobs: the only list of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..task_kinds import TASK_KINDS
 class Field:
     """The type of a field, and the fields inside its value.
 
-    :param conversion: ``string``, ``number``, ``decimal`` or ``boolean``. ``value`` makes a string
+    :param conversion: ``string``, ``number`` or ``boolean``. ``value`` makes a string
         too, an empty one if there is no value. If it is empty, the value is not converted.
     :param accepts: whether a value is of the type.
     :param message: the message if it is not. It may refer to ``name`` (the key, with its task),
@@ -101,7 +101,6 @@ VALUE = Field("value")
 _ANY = Field()
 _BOOLEAN = Field("boolean", _is(bool), "{name} has to be true or false.", "boolean")
 _COUNT = _number(0)
-_DECIMAL = Field("decimal")
 _INTEGER = Field("number")
 _NAME = Field("string", _is(str), "The name of a job has to be a string.")
 _REQUIRED = Field(
@@ -164,16 +163,10 @@ _CLUSTER = _mapping(
     {
         _BOOLEAN: "enable_elastic_disk enable_local_disk_encryption is_single_node use_ml_runtime",
         _INTEGER: "autotermination_minutes num_workers",
-        _MAPPING: "cluster_log_conf docker_image gcp_attributes workload_type",
         _MAPPINGS: "init_scripts",
-        _STRINGS: "ssh_public_keys",
         _VARIABLES: "custom_tags spark_conf spark_env_vars",
     },
     autoscale=_mapping({_INTEGER: "max_workers min_workers"}),
-    aws_attributes=_mapping(
-        {_INTEGER: "ebs_volume_count ebs_volume_size first_on_demand spot_bid_price_percent"}
-    ),
-    azure_attributes=_mapping({_DECIMAL: "spot_bid_max_price", _INTEGER: "first_on_demand"}),
 )
 
 _COMMANDS = Field(
@@ -303,41 +296,6 @@ JOB = _closed(
 )
 #: A job that the Jobs API creates: it may get its tasks later.
 JOB_WITHOUT_TASKS = replace(JOB, fields={k: v for k, v in JOB.fields.items() if k != "tasks"})
-
-_TEXTS = replace(_MAPPING, item=_STRING)
-_RUN_AS = _mapping({_STRING: "group_name service_principal_name user_name"})
-#: The settings of a pipeline, as databricks-sdk has them in ``service/pipelines.py``.
-PIPELINE = _mapping(
-    {
-        _BOOLEAN: "continuous development photon serverless",
-        _MAPPING: "gateway_definition ingestion_definition",
-        _STRING: "budget_policy_id catalog channel edition name parent_path root_path schema "
-        "serverless_compute_id storage target usage_policy_id",
-        _TEXTS: "configuration parameters",
-    },
-    clusters=_list(_CLUSTER),
-    deployment=_mapping({_STRING: "deployment_id kind metadata_file_path version_id"}),
-    environment=_mapping({_STRING: "environment_version", _STRINGS: "dependencies"}),
-    event_log=_mapping({_STRING: "catalog name schema"}),
-    filters=_mapping({_STRINGS: "exclude include"}),
-    libraries=_list(
-        _mapping(
-            {_MAPPING: "maven", _STRING: "jar whl"},
-            file=_mapping({_STRING: "path"}),
-            glob=_mapping({_STRING: "include"}),
-            notebook=_mapping({_STRING: "path"}),
-        )
-    ),
-    notifications=_list(_mapping({_STRINGS: "alerts email_recipients"})),
-    restart_window=_mapping(
-        {_number(0, 23): "start_hour", _STRING: "time_zone_id", _STRINGS: "days_of_week"}
-    ),
-    run_as=_RUN_AS,
-    tags=replace(_JOB_TAGS, item=_STRING),
-    trigger=_mapping(
-        {_MAPPING: "manual"}, cron=_mapping({_STRING: "quartz_cron_schedule timezone_id"})
-    ),
-)
 
 _PRESETS = _closed(
     "'presets'",

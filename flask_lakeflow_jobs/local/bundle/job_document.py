@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from ..model import LIST_KEYS, TRIGGER_FIELDS
-from .bundle_error import BundleError, Location
 from .merge import merge_items
 from .paths import PathTranslator
 from .presets import Presets
@@ -53,28 +52,10 @@ _FREE_MAPPINGS = frozenset(
 )
 
 
-def find_repeated_items(job: LocatedDict) -> Iterator[tuple[str, Location]]:
-    """Yield a message and location for each item of a job's lists that has the key of another."""
-    for field, identity in LIST_KEYS.items():
-        items = job.get(field)
-        if not isinstance(items, LocatedList):
-            continue
-        keys: set[str] = set()
-        for item, location in zip(items, items.locations, strict=True):
-            key = item.get(identity) if isinstance(item, LocatedDict) else None
-            if isinstance(key, str) and key in keys:
-                message = f"Two of the {field!r} have the {identity} {key!r}. They are merged."
-                yield message, location
-            elif isinstance(key, str):
-                keys.add(key)
-
-
 def normalize_document(job: LocatedDict) -> None:
     """Merge lists and convert values of a job, whose references are replaced.
 
     The order of the steps here and below is that of the CLI's phase ``initialize``.
-
-    :raises BundleError: it has a field that only a deployment sets.
     """
     # The CLI's resourcemutator/merge_job_*. It does not merge environments, but a workspace refuses
     # two of one key.
@@ -84,12 +65,6 @@ def normalize_document(job: LocatedDict) -> None:
     drop_unknown_fields(job)
     convert_bundle_settings(job)
     drop_nulls(job)
-    _check_deployment(job)
-    for field in ("job_clusters", "tasks"):
-        for cluster in _clusters(job.get(field)):
-            _simplify_pool(cluster)
-            if field == "job_clusters" and "autoscale" not in cluster:
-                cluster.setdefault("num_workers", 0)
 
 
 def initialize_document(
@@ -117,30 +92,6 @@ def finish_document(job: LocatedDict, paths: PathTranslator, metadata_path: str)
     job["deployment"] = {"kind": "BUNDLE", "metadata_file_path": metadata_path}
     job["edit_mode"] = "UI_LOCKED"
     job["format"] = "MULTI_TASK"
-
-
-def _check_deployment(job: LocatedDict) -> None:
-    deployment = job.get("deployment")
-    for key in ("deployment_id", "version_id"):
-        if isinstance(deployment, LocatedDict) and key in deployment:
-            message = f"{key!r} cannot be set: a deployment sets it. Remove it."
-            raise BundleError(message, deployment.locations.get(key))
-
-
-def _clusters(items: Any) -> Iterator[LocatedDict]:
-    for item in items if isinstance(items, list) else ():
-        cluster = item.get("new_cluster") if isinstance(item, dict) else None
-        if isinstance(cluster, LocatedDict):
-            yield cluster
-
-
-def _simplify_pool(cluster: LocatedDict) -> None:
-    """Remove what an instance pool decides."""
-    unneeded = ["driver_instance_pool_id"]
-    if cluster.get("instance_pool_id"):
-        unneeded = ["enable_elastic_disk", "node_type_id", "driver_node_type_id"]
-    for key in unneeded:
-        cluster.pop(key, None)
 
 
 def _fill_in_defaults(job: LocatedDict) -> None:

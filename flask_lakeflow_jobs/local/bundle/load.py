@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -9,11 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..model import Settings, map_texts
-from .artifacts import find_built_projects
 from .bundle_error import BundleError, Location
-from .dependencies import find_reachable
 from .documents import display_path, find_root_file
-from .paths import iter_tasks
 from .resolved import ResolvedBundle, resolve_bundle
 from .validation import FieldError, find_undefined_compute, validate_settings
 from .variables import derive_job_id
@@ -48,7 +46,6 @@ class Bundle:
     :param jobs: its jobs by resource key.
     :param files_root: the folder of these files; by ``sync.paths`` it may contain the bundle's.
     :param projects: the folders of the projects of which a deployment builds wheels.
-    :param pipelines: the settings of its pipelines by resource key, with paths of local files.
     :param catalog_objects: the full names of its schemas and volumes, as far as they are known.
     :param sources: every file that was read, and every file or folder that may yet appear.
     :param warnings: messages about what is odd but harmless, each with file and line.
@@ -62,7 +59,6 @@ class Bundle:
     files_path: str
     files_root: Path
     projects: tuple[Path, ...] = ()
-    pipelines: Mapping[str, Settings] = field(default_factory=dict)
     catalog_objects: tuple[str, ...] = ()
     sources: tuple[Path, ...] = field(default=(), compare=False)
     warnings: tuple[str, ...] = field(default=(), compare=False)
@@ -87,16 +83,6 @@ def load_bundle(
     return _Loader(find_root_file(Path(path)), target, host, on_code).load()
 
 
-@dataclass(frozen=True, slots=True)
-class _JobCall:
-    """A task of a job that runs another job."""
-
-    job: str
-    task: str
-    job_id: Any
-    location: Location
-
-
 class _Loader:
     def __init__(
         self, file: Path, target: str | None, host: str | None, on_code: Callable[[], None]
@@ -108,7 +94,6 @@ class _Loader:
         self._on_code = on_code
         self._warnings: list[str] = []
         self._sources: list[Path] = []
-        self._calls: list[_JobCall] = []
 
     def load(self) -> Bundle:
         try:
@@ -134,8 +119,7 @@ class _Loader:
             self._load_jobs(resolved),
             resolved.files_path,
             resolved.files_root,
-            (self._root, *find_built_projects(resolved.tree, self._root)),
-            _plain(resolved.pipelines),
+            (self._root, *_find_projects(resolved.tree, self._root)),
             resolved.catalog_objects,
             tuple(self._sources),
             tuple(self._warnings),
@@ -145,21 +129,17 @@ class _Loader:
         jobs = resolved.jobs
         if not jobs:
             how = "Define at least one under 'resources.jobs', "
-            if resolved.pipelines:
-                how += "with a pipeline_task for its pipelines."
-            elif (file := self._find_unread()) is not None:
+            if (file := self._find_unread()) is not None:
                 how = f"List {display_path(file, self._root)}, which has some, under 'include'."
             else:
                 how += "here or in a file that 'include' lists."
             raise BundleError(
                 f"The bundle has no jobs. {how}", resolved.tree.locations.get("resources")
             )
-        loaded = {
+        return {
             key: self._load_job(key, jobs[key], jobs.locations[key])
             for key in self._runnable_jobs(jobs)
         }
-        self._warn_of_call_cycles()
-        return loaded
 
     def _find_unread(self) -> Path | None:
         """Return a file with jobs that the bundle does not include."""
@@ -186,7 +166,6 @@ class _Loader:
         for undefined in find_undefined_compute(settings):
             place = _locate(undefined, settings, location)
             self._warn(f"Job {key!r}: {undefined.message}", place)
-        self._calls += _find_calls(key, settings, location)
         plain = {name: each for name, each in settings.items() if name not in _NOT_SETTINGS}
         return BundleJob(key, derive_job_id(key), _plain(plain))
 
@@ -200,24 +179,11 @@ class _Loader:
                 name = error.path[-1]
                 if error.expected not in ("array", "object") or not isinstance(name, str):
                     raise BundleError(f"Job {key!r}: {error.message}", place) from None
-                self._warn(f"Job {key!r}: {error.message} Until then, it is ignored.", place)
+                self._warn(f"Job {key!r}: {error.message} It is ignored.", place)
                 holder: Any = settings
                 for step in error.path[:-1]:
                     holder = holder[step]
                 del holder[name]
-
-    def _warn_of_call_cycles(self) -> None:
-        called: dict[str, set[str]] = {}
-        for call in self._calls:
-            called.setdefault(str(derive_job_id(call.job)), set()).add(str(call.job_id))
-        for call in self._calls:
-            job_id = str(call.job_id)
-            if str(derive_job_id(call.job)) in {job_id, *find_reachable([job_id], called)}:
-                self._warn(
-                    f"Job {call.job!r}: Task {call.task!r} runs a job that leads back to this one. "
-                    "It fails where the circle closes.",
-                    call.location,
-                )
 
     def _error(self, message: str, location: Location | None) -> BundleError:
         return BundleError(self._format(message, location), location, tuple(self._sources))
@@ -231,14 +197,6 @@ class _Loader:
         return f"{name}:{line}: {message}" if line else f"{name}: {message}"
 
 
-def _find_calls(key: str, settings: LocatedDict, default: Location) -> Iterator[_JobCall]:
-    for task in iter_tasks(settings):
-        call = task.get("run_job_task")
-        if isinstance(call, LocatedDict) and "job_id" in call:
-            location = call.locations.get("job_id", default)
-            yield _JobCall(key, task["task_key"], call["job_id"], location)
-
-
 def _locate(error: FieldError, settings: LocatedDict, default: Location) -> Location:
     """Return the location of an error: that of the innermost value on its path that has one."""
     location, value = default, settings
@@ -250,6 +208,16 @@ def _locate(error: FieldError, settings: LocatedDict, default: Location) -> Loca
         except (KeyError, IndexError, TypeError):
             break
     return location
+
+
+def _find_projects(tree: LocatedDict, root: Path) -> Iterator[Path]:
+    """Yield the folder of each artifact, of which a deployment builds a wheel."""
+    artifacts = tree.get("artifacts")
+    for artifact in artifacts.values() if isinstance(artifacts, LocatedDict) else ():
+        path = artifact.get("path") if isinstance(artifact, LocatedDict) else None
+        if isinstance(path, str):
+            folder = artifact.locations["path"][0].parent
+            yield Path(os.path.normpath(folder / path))
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..model import Settings, mappings
+from ..model import mappings
 from ..task_process.notebook_files import find_notebook_file
 from .bundle_error import BundleError, Location
 from .yaml import LocatedDict, LocatedList
@@ -18,8 +18,6 @@ from .yaml import LocatedDict, LocatedList
 EDITABLE = re.compile(r"^(-e|--editable)[ =]\s*")
 #: What pip takes before a path.
 _PIP_FLAG = re.compile(r"^(-e|--editable|-r|--requirement)[ =]\s*")
-#: The field of each kind of a pipeline's libraries that is code.
-CODE_FIELDS = {"file": "path", "notebook": "path", "glob": "include"}
 
 
 class PathTranslator:
@@ -172,49 +170,3 @@ def translate_dependency(dependency: Any, translate: Callable[[str], str]) -> An
     is_path = flag or path.startswith((".", "~")) or path.endswith(".whl")
     is_local = is_path and is_relative(path)
     return flag + quoted.replace(path, translate(path)) if is_local else dependency
-
-
-def read_pipelines(section: Any, root: Path) -> dict[str, Settings]:
-    """Return the settings of each pipeline by resource key, with absolute paths of local files.
-
-    They are not validated. A path of the workspace stays as it is.
-
-    :param section: the bundle's ``resources.pipelines``, references replaced.
-    :param root: the bundle's folder, to which paths in Python code are relative.
-    """
-    pipelines = section if isinstance(section, LocatedDict) else LocatedDict()
-    return {
-        key: _read_pipeline(pipeline, pipelines.locations.get(key), root)
-        for key, pipeline in pipelines.items()
-        if isinstance(pipeline, LocatedDict)
-    }
-
-
-def _read_pipeline(pipeline: LocatedDict, default: Location | None, root: Path) -> Settings:
-    def localize(path: Any, location: Location | None) -> Any:
-        if not isinstance(path, str) or not is_relative(path):
-            return path
-        return os.path.normpath(folder_of(location or default, root) / path)
-
-    settings = dict(pipeline)
-    if "root_path" in pipeline:
-        settings["root_path"] = localize(pipeline["root_path"], pipeline.locations.get("root_path"))
-    settings["libraries"] = [
-        {
-            kind: {field: localize(body.get(field), body.locations.get(field))}
-            for kind, field in CODE_FIELDS.items()
-            if isinstance(body := library.get(kind), LocatedDict)
-        }
-        for library in mappings(pipeline.get("libraries"))
-    ]
-    environment = pipeline.get("environment")
-    dependencies = environment.get("dependencies") if isinstance(environment, dict) else None
-    if isinstance(environment, dict) and isinstance(dependencies, LocatedList):
-        settings["environment"] = {
-            **environment,
-            "dependencies": [
-                translate_dependency(each, partial(localize, location=location))
-                for each, location in zip(dependencies, dependencies.locations, strict=True)
-            ],
-        }
-    return settings

@@ -6,14 +6,13 @@ the CLI (its ``mutator/python``).
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,8 +30,6 @@ _MODULE = "databricks.bundles.build"
 _FRAME = re.compile(r'^ *File "([^"]+)", line (\d+)', re.MULTILINE)
 # Python finds the modules of a bundle in its folder, and those of its own package often below src.
 _SOURCE_FOLDERS = ("", "src")
-_MAX_MODULES = 1000
-_OUTSIDE = sys.stdlib_module_names | {"databricks"}
 _ADVICE = "Install it: pip install 'flask-lakeflow-jobs[bundles]'"
 
 
@@ -85,8 +82,13 @@ class PythonCode:
         return resources
 
     def find_sources(self) -> Iterator[Path]:
-        """Return the files and folders that may hold the code."""
-        return find_python_sources(self.root, self._modules())
+        """Yield the files and folders that may hold the code."""
+        for folder in map(self.root.joinpath, _SOURCE_FOLDERS):
+            yield from folder.glob("*.py")
+            for name in dict.fromkeys(each.partition(".")[0] for each in self._modules()):
+                yield folder / f"{name}.py"
+                yield folder / name
+                yield from (folder / name).rglob("*")
 
     def _modules(self) -> list[str]:
         names = [*(self.section.get("resources") or ()), *(self.section.get("mutators") or ())]
@@ -128,7 +130,11 @@ class PythonCode:
         environment = read_environment()
         folders = [str(self.root / name) for name in _SOURCE_FOLDERS]
         paths = [environment.get("PYTHONPATH", ""), *folders]
-        return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+        return {
+            **environment,
+            "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "PYTHONDONTWRITEBYTECODE": "1",  # a new file in a folder means changed code
+        }
 
     def _find_interpreter(self) -> str:
         venv = self.section.get("venv_path")
@@ -255,67 +261,3 @@ def _with_location(value: Any, location: Location) -> Any:
         items = (_with_location(each, location) for each in value)
         return LocatedList(items, [location] * len(value))
     return value
-
-
-def find_python_sources(root: Path, modules: Sequence[str]) -> Iterator[Path]:
-    """Yield the files and folders that hold modules, or in which one may yet appear.
-
-    These are the modules that the bundle names, the ones in their packages, and all that they
-    import from the bundle.
-
-    :param root: the bundle's folder.
-    :param modules: the names of modules.
-    """
-    visited: set[str] = set()
-    pending = list(modules)
-    while pending and len(visited) < _MAX_MODULES:
-        name = pending.pop(0)
-        if name in visited:
-            continue
-        visited.add(name)
-        package = name.rpartition(".")[0]
-        if package:  # Python runs its code too
-            pending.append(package)
-        for base in _SOURCE_FOLDERS:
-            path = root.joinpath(base, *name.split("."))
-            for each, own_package in (
-                (path, ""),
-                (path.with_suffix(".py"), package),
-                (path / "__init__.py", name),
-            ):
-                if each.exists() or name in modules or not package:
-                    yield each
-                pending += _find_imports(each, own_package)
-            if name in modules:
-                pending += _list_modules(path, name)
-
-
-def _list_modules(folder: Path, package: str) -> Iterator[str]:
-    """Yield the names of all modules in a package: some functions load all of them."""
-    for inner, folders, files in os.walk(folder):
-        folders[:] = sorted(each for each in folders if each.isidentifier() and each[:2] != "__")
-        parts = Path(inner).relative_to(folder).parts
-        for each in (*folders, *(file[:-3] for file in sorted(files) if file.endswith(".py"))):
-            yield ".".join([package, *parts, each])
-
-
-def _find_imports(file: Path, package: str) -> list[str]:
-    """Return the modules that a file imports, and names from them that may be modules.
-
-    :param package: that of the file.
-    """
-    try:
-        tree = ast.parse(file.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # the run tells the error
-        return []
-    names = []
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names += [each.name for each in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")
-            above = parts[: len(parts) - node.level + 1] if node.level else []
-            module = ".".join([*above, *filter(None, [node.module])])
-            names += [module, *(f"{module}.{each.name}" for each in node.names)]
-    names = [name.strip(".") for name in names]
-    return [name for name in names if name and name.partition(".")[0] not in _OUTSIDE]

@@ -8,17 +8,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..model import Settings
 from .bundle_error import BundleError, Warn, errors_at
 from .documents import read_documents, read_mapping
-from .job_document import (
-    find_repeated_items,
-    finish_document,
-    initialize_document,
-    normalize_document,
-)
+from .job_document import finish_document, initialize_document, normalize_document
 from .merge import apply_target, choose_target, copy_mapping, read_section
-from .paths import PathTranslator, find_files_root, read_pipelines
+from .paths import PathTranslator, find_files_root
 from .presets import read_presets, read_run_as
 from .python_code import PackageMissing, PythonCode, find_python_code, keep_locations
 from .references import (
@@ -44,7 +38,6 @@ class ResolvedBundle:
     """A bundle for one target.
 
     :param jobs: the document of each job, by resource key. Nothing says that it could run.
-    :param pipelines: the settings of each pipeline, by resource key.
     :param files_root: the folder of these files.
     :param catalog_objects: the full names of its schemas and volumes.
     :param tree: all of the bundle, references replaced.
@@ -53,7 +46,6 @@ class ResolvedBundle:
     target: str
     default_target: str
     jobs: LocatedDict
-    pipelines: dict[str, Settings]
     files_path: str
     files_root: Path
     catalog_objects: tuple[str, ...]
@@ -103,10 +95,8 @@ def resolve_bundle(
     files_path = interpolate("${workspace.file_path}", references.find)
     files_root = find_files_root(root, read_section(tree, "sync"))
     _finish_jobs(jobs, references, PathTranslator(files_root, files_path, root), warn)
-    section = read_section(tree, "resources").get("pipelines")
-    pipelines = read_pipelines(interpolate(section, references.find), root)
     return ResolvedBundle(
-        target, default_target, jobs, pipelines, files_path, files_root, catalog_objects, tree
+        target, default_target, jobs, files_path, files_root, catalog_objects, tree
     )
 
 
@@ -116,7 +106,6 @@ def _read_tree(file: Path, sources: list[Path], warn: Warn) -> LocatedDict:
     for message, location in find_unknown_fields(tree):
         warn(message, location)
     _check_sections(tree)
-    _warn_of_repeated_items(tree, warn)
     return tree
 
 
@@ -280,11 +269,3 @@ def _read_jobs(tree: LocatedDict) -> LocatedDict:
         if not isinstance(job, LocatedDict):
             raise BundleError(f"The job {key!r} has to be a mapping.", jobs.locations[key])
     return jobs
-
-
-def _warn_of_repeated_items(tree: LocatedDict, warn: Warn) -> None:
-    jobs = read_section(tree, "resources").get("jobs")
-    for key, job in jobs.items() if isinstance(jobs, LocatedDict) else ():
-        if isinstance(job, LocatedDict):
-            for message, location in find_repeated_items(job):
-                warn(f"Job {key!r}: {message}", location)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
-from functools import partial
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from ..model import Settings
 from ..simulation import SIMULATION_TAG, SimulationError, read_simulation
 from ..task_kinds import SQL_OBJECTS, TASK_KINDS
 from .bundle_error import Location
-from .dependencies import find_cycle
 from .fields import DOCUMENT, JOB, JOB_WITHOUT_TASKS, MISSING, TASK, VALUE, Field
 from .yaml import LocatedDict, format_scalar
 
@@ -290,6 +289,20 @@ def _check_dependencies(tasks: list[Settings]) -> None:
         )
 
 
+def find_cycle(parents: Mapping[str, Collection[str]]) -> list[str]:
+    """Return the keys of a cycle, each followed by one of its parents; empty if there is none.
+
+    The cycle starts and ends with the one that comes first in ``parents``.
+    """
+    try:
+        TopologicalSorter(parents).prepare()
+    except CycleError as error:
+        *cycle, _ = reversed(error.args[1])
+        start = cycle.index(next(key for key in parents if key in cycle))
+        return [*cycle[start:], *cycle[: start + 1]]
+    return []
+
+
 def _duplicates(names: list[str]) -> Iterator[int]:
     first = {name: index for index, name in reversed([*enumerate(names)])}
     return (index for index, name in enumerate(names) if first[name] != index)
@@ -308,13 +321,10 @@ def _parse_number(value: Any) -> Any:
     return int(value) if is_integer else value
 
 
-def _convert_number(kind: type[int | float], value: Any) -> Any:
+def _convert_number(value: Any) -> Any:
     if isinstance(value, float) and value.is_integer():  # as the CLI converts 1.0
-        return kind(value)
-    try:
-        return kind(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+        return int(value)
+    return _parse_number(value)
 
 
 _REQUEST_CONVERSIONS = {
@@ -324,8 +334,7 @@ _REQUEST_CONVERSIONS = {
     "value": format_scalar,
 }
 _BUNDLE_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
-    "number": partial(_convert_number, int),
-    "decimal": partial(_convert_number, float),
+    "number": _convert_number,
     "boolean": parse_boolean,
     "string": format_scalar,
     "value": lambda value: "" if value is None else format_scalar(value),

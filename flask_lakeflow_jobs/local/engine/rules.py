@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from .. import states
-from ..bundle.dependencies import find_reachable
 from ..model import JobRun, Settings, TaskRun
 from ..states import State
 
@@ -149,6 +148,17 @@ def select_keys(tasks: list[Settings], only: list[str]) -> set[str]:
             raise KeyError(key)
     return {
         *keys.values(),
-        *find_reachable((key for each, key in keys.items() if each.startswith("+")), upstream),
-        *find_reachable((key for each, key in keys.items() if each.endswith("+")), downstream),
+        *_find_reachable((key for each, key in keys.items() if each.startswith("+")), upstream),
+        *_find_reachable((key for each, key in keys.items() if each.endswith("+")), downstream),
     }
+
+
+def _find_reachable(starts: Iterable[str], edges: Mapping[str, set[str]]) -> set[str]:
+    """Return all keys that are reached from one of ``starts`` along ``edges``."""
+    found: set[str] = set()
+    pending = list(starts)
+    while pending:
+        for key in edges.get(pending.pop(), set()) - found:
+            found.add(key)
+            pending.append(key)
+    return found

@@ -34,7 +34,7 @@ def build_dbt(spec: Settings, context: TaskContext) -> ProcessWork:
     file = profiles / _PROFILES
     profile = None
     if file.is_file():
-        target = choose_target(file, _read_mapping(file).get(name), name, options.get("target"))
+        target = choose_output(file, _read_mapping(file).get(name), name, options.get("target"))
     else:
         target, profile = _LOCAL, {name: _build_profile(str(body.get("schema") or "main"))}
     if not is_installed():
@@ -56,7 +56,7 @@ def is_installed() -> bool:
     return importlib.util.find_spec("dbt") is not None
 
 
-def choose_target(file: Path, profile: Any, name: str, named: str | None) -> str:
+def choose_output(file: Path, profile: Any, name: str, named: str | None) -> str:
     """Return the target of a profile that dbt can use here.
 
     :param named: the target that the commands name.

@@ -93,10 +93,8 @@ def test_conversions_and_drop_nulls_are_idempotent(settings: Any, convert: Conve
         ("description", None, None, None),
         ("max_concurrent_runs", "5", 5, 5),
         ("max_concurrent_runs", "-5", -5, -5),
-        ("max_concurrent_runs", " 5 ", 5, " 5 "),
+        ("max_concurrent_runs", " 5 ", " 5 ", " 5 "),
         ("max_concurrent_runs", "soon", "soon", "soon"),
-        ("max_concurrent_runs", "٣", 3, "٣"),
-        ("max_concurrent_runs", "1" * 20, int("1" * 20), "1" * 20),
         ("max_concurrent_runs", 1.5, 1.5, 1.5),
         ("max_concurrent_runs", 2.0, 2, 2.0),
         ("queue", {"enabled": "true"}, {"enabled": True}, {"enabled": True}),
@@ -114,15 +112,6 @@ def test_conversions_and_drop_nulls_are_idempotent(settings: Any, convert: Conve
             [{"new_cluster": {"spark_env_vars": {"A": 1}, "num_workers": "1"}}],
             [{"new_cluster": {"spark_env_vars": {"A": "1"}, "num_workers": 1}}],
             [{"new_cluster": {"spark_env_vars": {"A": "1"}, "num_workers": 1}}],
-        ),
-        *(
-            (
-                "job_clusters",
-                [{"new_cluster": {"azure_attributes": {"spot_bid_max_price": value}}}],
-                [{"new_cluster": {"azure_attributes": {"spot_bid_max_price": in_bundle}}}],
-                [{"new_cluster": {"azure_attributes": {"spot_bid_max_price": value}}}],
-            )
-            for value, in_bundle in (("1.5", 1.5), ("low", "low"))
         ),
     ],
 )

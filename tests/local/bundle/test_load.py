@@ -126,13 +126,6 @@ def test_load_bundle_reads_target_from_environment(
             ),
         ),
         ("x: 1\nresources: {jobs: {}}", "databricks.yml:2: The bundle has no jobs."),
-        (
-            "resources: {pipelines: {p: {}}}",
-            (
-                "databricks.yml:1: The bundle has no jobs. Define at least one under "
-                "'resources.jobs', with a pipeline_task for its pipelines."
-            ),
-        ),
         ("resources: 5", "databricks.yml:1: 'resources' has to be a mapping. List files under"),
         ("variables: 5", "databricks.yml:1: 'variables' has to be a mapping."),
         ("bundle: {git: x}", "databricks.yml:1: 'git' has to be a mapping."),
@@ -233,21 +226,11 @@ def test_load_bundle_unexpected_failure_is_bundle_error(
         ),
         (
             bundle_text("email_notifications: {on_failure: me@example.com}"),
-            (
-                "databricks.yml:6: Job 'etl': 'on_failure' has to be a list. Until then, it is "
-                "ignored."
-            ),
+            "databricks.yml:6: Job 'etl': 'on_failure' has to be a list. It is ignored.",
         ),
         (
             bundle_text("name: again"),
             "databricks.yml:6: The key 'name' occurs twice. The last value counts.",
-        ),
-        (
-            bundle_text("parameters: [{name: a}, {name: a, default: x}]"),
-            (
-                "databricks.yml:6: Job 'etl': Two of the 'parameters' have the name 'a'. They are "
-                "merged."
-            ),
         ),
         (
             bundle_text("description: at ${resources.jobs.etl.url}"),
@@ -260,32 +243,12 @@ def test_load_bundle_unexpected_failure_is_bundle_error(
             bundle_text().replace("  jobs:\n", "  jobs:\n    idle: {name: x}\n"),
             "databricks.yml:4: The job 'idle' has no tasks, and is left out.",
         ),
-        (
-            bundle_text(task="run_job_task: {job_id: '${resources.jobs.etl.id}'}"),
-            (
-                "databricks.yml:8: Job 'etl': Task 'main' runs a job that leads back to this one. "
-                "It fails where the circle closes."
-            ),
-        ),
     ],
 )
 def test_load_bundle_warns_of_what_is_odd(load: Load, text: str, warning: str) -> None:
     bundle = load(text)
     assert bundle.warnings == (warning,)
     assert list(bundle.jobs) == ["etl"]
-
-
-def test_load_bundle_warns_of_each_call_in_a_cycle(load: Load) -> None:
-    jobs = "".join(
-        f"    {key}: {{tasks: [{{task_key: t, run_job_task: "
-        f"{{job_id: '${{resources.jobs.{other}.id}}'}}}}]}}\n"
-        for key, other in (("a", "b"), ("b", "c"), ("c", "b"))
-    )
-    warnings = load(f"resources:\n  jobs:\n{jobs}").warnings
-    assert [warning.partition(": Task")[0] for warning in warnings] == [
-        "databricks.yml:4: Job 'b'",
-        "databricks.yml:5: Job 'c'",
-    ]
 
 
 def test_workspace_logs_warnings_of_bundle(

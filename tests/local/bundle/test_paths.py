@@ -12,7 +12,6 @@ from flask_lakeflow_jobs.local.bundle.paths import (
     PathTranslator,
     find_files_root,
     iter_tasks,
-    read_pipelines,
 )
 from flask_lakeflow_jobs.local.bundle.yaml import LocatedDict
 from tests.local.bundle.conftest import Load
@@ -124,25 +123,6 @@ def test_translate_dependency(folder: Path, dependency: Any, deployed: Any) -> N
     if isinstance(deployed, str):
         deployed = deployed.format(outside=folder.parent)
     assert settings["environments"][0]["spec"]["dependencies"] == [deployed]
-
-
-@pytest.mark.parametrize(
-    ("dependency", "local"),
-    [
-        ("-e ../shop", "-e {folder}/shop"),
-        ("-r './dev.txt'", "-r '{folder}/resources/dev.txt'"),
-        ("./a.whl", "{folder}/resources/a.whl"),
-        ("cowsay==6.0", "cowsay==6.0"),
-        (5, 5),
-    ],
-)
-def test_dependency_of_a_pipeline_is_relative_to_its_file(
-    folder: Path, dependency: Any, local: Any
-) -> None:
-    pipelines = {"raw": {"environment": {"dependencies": [dependency]}}}
-    located = locate(pipelines, 7, folder / "resources/raw.yml")
-    (read,) = read_pipelines(located, folder)["raw"]["environment"]["dependencies"]
-    assert read == (local.format(folder=folder) if isinstance(local, str) else local)
 
 
 def test_translate_files_of_variables(folder: Path) -> None:
