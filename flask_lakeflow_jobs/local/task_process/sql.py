@@ -106,7 +106,9 @@ class SqlSession:
         if self._spark is None:
             found = self._duckdb.run(statement, parameters)
             return ResultTable(*found) if found and is_query(statement) else None
-        frame = self._spark.sql(statement, args=parameters)
+        # Sail takes no parameters for statements other than queries, not even unused ones.
+        used = {name: value for name, value in parameters.items() if f":{name}" in statement}
+        frame = self._spark.sql(statement, args=used or None)
         if not is_query(statement):
             return None
         rows = frame.limit(MAX_ROWS + 1).collect()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.tasks.dbt import choose_target, split_commands
+from flask_lakeflow_jobs.local.tasks.dbt import choose_output, split_commands
 from flask_lakeflow_jobs.local.tasks.work import CannotRun
 from tests.local.tasks.support import context, payload, refusal
 
@@ -52,7 +52,7 @@ def test_target_is_local_or_one_without_databricks(
     outputs: dict[str, Any], named: str | None, target: str
 ) -> None:
     profile = {"target": "prod", "outputs": outputs}
-    assert choose_target(Path("profiles.yml"), profile, "shop", named) == target
+    assert choose_output(Path("profiles.yml"), profile, "shop", named) == target
 
 
 @pytest.mark.parametrize(
