@@ -59,7 +59,6 @@ class WorkspaceFolder:
         self.files = self.path / "files"
         self.volumes = self.path / "volumes"
         self.wheels = self.path / "wheels"
-        self.dbfs = self.data / "dbfs"
         self.unfinished = self.path / "unfinished"
         self._address = self.path / "address.json"
         self._identity = self.path / "identity.json"

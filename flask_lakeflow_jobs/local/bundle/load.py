@@ -13,7 +13,7 @@ from ..model import Settings, map_texts
 from .bundle_error import BundleError, Location
 from .documents import display_path, find_root_file
 from .resolved import ResolvedBundle, resolve_bundle
-from .validation import FieldError, find_undefined_compute, validate_settings
+from .validation import FieldError, validate_settings
 from .variables import derive_job_id
 from .yaml import LocatedDict
 
@@ -163,9 +163,6 @@ class _Loader:
 
     def _load_job(self, key: str, settings: LocatedDict, location: Location) -> BundleJob:
         self._validate(key, settings, location)
-        for undefined in find_undefined_compute(settings):
-            place = _locate(undefined, settings, location)
-            self._warn(f"Job {key!r}: {undefined.message}", place)
         plain = {name: each for name, each in settings.items() if name not in _NOT_SETTINGS}
         return BundleJob(key, derive_job_id(key), _plain(plain))
 

@@ -135,59 +135,6 @@ def validate_settings(settings: Settings, *, needs_tasks: bool = True) -> None:
         )
 
 
-# A notebook without any of them runs on serverless compute.
-_NEED_COMPUTE = {
-    "dbt_task",
-    "python_wheel_task",
-    "spark_jar_task",
-    "spark_python_task",
-    "spark_submit_task",
-}
-_COMPUTE = {"environment_key", "existing_cluster_id", "job_cluster_key", "new_cluster"}
-
-
-def find_undefined_compute(settings: Settings) -> Iterator[FieldError]:
-    """Yield an error for each cluster or environment of a task that the job does not define, and
-    for the tasks that name none though they need one.
-
-    Source: the CLI's ``bundle/config/validate/job_task_cluster_spec.go``.
-
-    :param settings: the settings of a job that could run.
-    """
-    tasks: list[tuple[Path, Settings]] = [
-        (("tasks", index), task) for index, task in enumerate(settings["tasks"])
-    ]
-    tasks += [
-        ((*path, "for_each_task", "task"), task["for_each_task"]["task"])
-        for path, task in tasks
-        if "for_each_task" in task
-    ]
-    for field, section in (
-        ("job_cluster_key", "job_clusters"),
-        ("environment_key", "environments"),
-    ):
-        defined = [each.get(field) for each in settings.get(section, ())]
-        for path, task in tasks:
-            if field in task and task[field] not in defined:
-                yield FieldError(
-                    (*path, field),
-                    f"Task {task['task_key']!r} names the {field} {task[field]!r}, which is not "
-                    f"among the job's {section!r}. A workspace refuses that.",
-                )
-    lacking = [
-        (path, task["task_key"])
-        for path, task in tasks
-        if _NEED_COMPUTE & task.keys() and not _COMPUTE & task.keys()
-    ]
-    if lacking:  # one message, as all commands show it
-        yield FieldError(
-            lacking[0][0],
-            "The Databricks CLI refuses these tasks, as they name no cluster and no environment: "
-            f"{', '.join(repr(key) for _, key in lacking)}. Add an 'environment_key', or one of "
-            "'job_cluster_key', 'new_cluster' and 'existing_cluster_id'.",
-        )
-
-
 def _suggest(name: str, names: Iterable[str]) -> str:
     close = get_close_matches(name, list(names), 1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -5,18 +5,15 @@ from __future__ import annotations
 import builtins
 import linecache
 import os
-import re
 import signal
 import sys
 import time
 from _ast import PyCF_ALLOW_TOP_LEVEL_AWAIT
 from contextlib import contextmanager
-from functools import partial
 
 from . import notebook_files
 from .dbutils import DBUtils, NotebookExit
 from .notebook_files import Cell, find_notebook
-from .paths import to_local_path
 from .script import create_main_module, extend_import_path
 
 TYPE_CHECKING = False
@@ -34,28 +31,19 @@ _IGNORED_MAGICS = (
     "autoreload",
     "config",
     "restart_python",
-    "capture",
+    "time",
 )
-_SETTERS = ("cd", "env")
-_TIMERS = ("time", "timeit")
-_TIMER = re.compile(r"^%+(?:timeit(?:\s+-[a-z]\s*\d*)*|time)\b\s*")
 _INSTALLERS = ("pip", "uv", "conda")
-# Lines of a block with another '%' in front may continue an expression.
-_IN_BLOCKS = tuple(f"%{name}" for name in (*_INSTALLERS, *_SETTERS, "sh"))
 _LANGUAGE_MAGICS = ("python", "sql", "r", "scala", "sh", "bash", "run", "fs")
 # The cell of an environment has no code.
 _NOT_RUN = ("md", "md-sandbox", "html", "skip", "environment")
-_WRITER = "writefile"
-_ASSIGNED = re.compile(r"(\s*[^\W\d]\w*\s*=\s*)!(.+)")
 
 _NO_CELL = (
     "The local workspace cannot run a {} cell. Write it in Python or SQL, or simulate the job (tag "
     "'local_simulation')."
 )
 _CO_COROUTINE = 0x80  # of the module inspect, which takes long to import
-# Names in a notebook's namespace: the flags to compile its cells with, its event loop, and what SQL
-# keeps between cells.
-_FLAGS = "__lakeflow_flags__"
+# Names in a notebook's namespace: what SQL keeps between cells, and their event loop.
 _SQL = "__lakeflow_sql__"
 _LOOP = "__lakeflow_loop__"
 
@@ -64,7 +52,6 @@ def run_notebook(payload: dict[str, Any], dbutils: DBUtils) -> None:
     """Run the notebook at ``path`` with ``parameters`` as the values of its widgets."""
     path = payload["path"]
     extend_import_path(payload)
-    sys.path.append("")  # the folder of %cd
     sys.argv = [path]
     run_cells(path, create_main_module(path, dbutils).__dict__)
 
@@ -143,11 +130,11 @@ def load_cells(path: str) -> list[Cell]:
 def _apply_language_magic(cell: Cell) -> Cell:
     """Remove the magic that names a cell's language; other lines keep their numbers."""
     name = cell.magic
-    if not name or name in _IGNORED_MAGICS + _INSTALLERS + _TIMERS + _SETTERS:
+    if not name or name in _IGNORED_MAGICS + _INSTALLERS:
         return cell
     above, first, rest = notebook_files.split_at_code(cell.text)
     magic, _, argument = first.strip().partition(" ")
-    if name not in (*_LANGUAGE_MAGICS, *_NOT_RUN, _WRITER):
+    if name not in _LANGUAGE_MAGICS + _NOT_RUN:
         raise NotImplementedError(_NO_CELL.format(magic))
     return Cell(above + argument + rest, cell.line, name, cell.number)
 
@@ -164,8 +151,6 @@ def run_cell(cell: Cell, path: str, names: dict[str, Any]) -> None:
         _run_shell(cell.text, may_fail=cell.language == "sh")
     elif cell.language == "sql":
         _run_sql(cell, path, names)
-    elif cell.language == _WRITER:
-        _write_file(text)
     elif cell.language == "fs":
         _call_fs(text, names)
     else:
@@ -187,21 +172,16 @@ def _run_python(cell: Cell, path: str, names: dict[str, Any]) -> None:
     text = "\n" * cell.line + cell.text
     if cell.number:
         path = _name_cell(cell, path)
-    flags = names.get(_FLAGS, PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    flags = PyCF_ALLOW_TOP_LEVEL_AWAIT
     try:
         code = compile(text, path, "exec", flags, dont_inherit=True)
     except SyntaxError:
         # Not before compile() failed: a line inside a string may resemble a magic.
-        replaced = _replace_magics(_dedent(text))
+        replaced = _replace_magics(text)
         if replaced == text:
             raise
         code = compile(replaced, path, "exec", flags, dont_inherit=True)
-        names["__lakeflow_magic__"] = partial(_run_line_magic, names)
-        names["__lakeflow_shell__"] = lambda command: _run_shell(
-            _insert_values(command, names), returns=True
-        )
-    if "__future__" in text:
-        names[_FLAGS] = flags | _future_flags(code)
+        names["__lakeflow_magic__"] = _run_line_magic
     if code.co_flags & _CO_COROUTINE:
         _run_coroutine(code, names)
     else:
@@ -215,14 +195,6 @@ def _name_cell(cell: Cell, path: str) -> str:
     return name
 
 
-def _future_flags(code: types.CodeType) -> int:
-    """Return the flags of what a cell imported from ``__future__``, for the cells after it."""
-    import __future__  # few notebooks need it
-
-    features = (getattr(__future__, name) for name in __future__.all_feature_names)
-    return sum(each.compiler_flag for each in features if code.co_flags & each.compiler_flag)
-
-
 def _run_coroutine(code: types.CodeType, names: dict[str, Any]) -> None:
     """Run a cell with ``await``; its tasks continue in the next such cell."""
     import asyncio  # takes long to import, and few notebooks need it
@@ -230,13 +202,6 @@ def _run_coroutine(code: types.CodeType, names: dict[str, Any]) -> None:
     if _LOOP not in names:
         names[_LOOP] = asyncio.new_event_loop()
     names[_LOOP].run_until_complete(eval(code, names))  # noqa: S307 (running it is the purpose)
-
-
-def _dedent(text: str) -> str:
-    """Remove the indentation of the first line of code from all lines, as IPython does."""
-    first = notebook_files.split_at_code(text)[1]
-    indentation = first.removesuffix(first.lstrip())
-    return "\n".join(line.removeprefix(indentation) for line in text.split("\n"))
 
 
 def _replace_magics(text: str) -> str:
@@ -252,29 +217,16 @@ def _replace_magics(text: str) -> str:
         while _is_call(line) and line.endswith("\\") and (more := next(pending, None)) is not None:
             line = line[:-1].rstrip() + " " + more.strip()
             continuations += 1
-        lines += [_replace_magic(line), *[""] * continuations]
+        call = f"__lakeflow_magic__({line!r})" if _is_call(line) else line
+        lines += [call, *[""] * continuations]
     return "\n".join(lines)
 
 
 def _is_call(line: str) -> bool:
-    if line[:1].isspace():
-        word = line.strip().partition(" ")[0]
-        return word in _IN_BLOCKS or (word.startswith("!") and not word.startswith("!="))
-    if re.match("pip [a-z]", line):  # IPython takes it for the magic of this name
-        return True
-    return line.startswith(("%", "!")) and line.partition(" ")[0].lstrip("%") not in _TIMERS
+    return line.startswith(("%", "!"))
 
 
-def _replace_magic(line: str) -> str:
-    if _is_call(line):
-        text = line.lstrip()
-        return f"{line.removesuffix(text)}__lakeflow_magic__({text!r})"
-    if match := _ASSIGNED.fullmatch(line):
-        return f"{match[1]}__lakeflow_shell__({match[2]!r})"
-    return _TIMER.sub("", line)
-
-
-def _run_line_magic(names: dict[str, Any], line: str) -> None:
+def _run_line_magic(line: str) -> None:
     name = line.lstrip("%!").split(" ")[0]
     if name in _INSTALLERS:
         print(
@@ -282,47 +234,13 @@ def _run_line_magic(names: dict[str, Any], line: str) -> None:
             "LAKEFLOW_JOBS_LOCAL_INSTALL."
         )
     elif line.startswith("!"):
-        _run_shell(_insert_values(line[1:], names))
+        _run_shell(line[1:])
     elif name == "sh":
         _run_shell(line.partition(" ")[2])
-    elif name == "env":
-        _set_variable(_insert_values(line.partition(" ")[2].strip(), names))
-    elif name == "cd":
-        _change_folder(line.partition(" ")[2], names)
-    elif name not in _IGNORED_MAGICS:
+    elif name not in _IGNORED_MAGICS or (name == "time" and not line.startswith("%%")):
         raise NotImplementedError(
             f"Write the line in Python, without %{name}: it cannot run in the local workspace."
         )
-
-
-def _insert_values(command: str, names: dict[str, Any]) -> str:
-    """Write the values of ``{expression}`` and ``$name``, as IPython does; the shell has others."""
-
-    def find(match: re.Match[str]) -> str:
-        try:
-            return str(eval(match[1] or match[2], names))  # noqa: S307 (the notebook's own code)
-        except Exception:
-            return match[0]
-
-    return re.sub(r"(?<!\$)\{([^{}]+)\}|\$([^\W\d]\w*)", find, command)
-
-
-def _set_variable(text: str) -> None:
-    """Run ``%env NAME=value`` or ``%env NAME value``; ``%env NAME`` shows the value."""
-    name, mark, value = text.partition("=" if "=" in text else " ")
-    if mark:
-        os.environ[name.strip()] = value.strip()
-    else:
-        print(os.environ.get(name, ""))
-
-
-def _change_folder(argument: str, names: dict[str, Any]) -> None:
-    """Run ``%cd ..``, ``%cd $folder`` or ``%cd {folder}``."""
-    text = argument.strip()
-    variable = text.removeprefix("$") if text.startswith("$") else text.strip("{}")
-    path = str(names[variable]) if variable != text and variable in names else text.strip("'\"")
-    os.chdir(os.path.expanduser(to_local_path(path, names["dbutils"].mounts)))
-    print(os.getcwd())
 
 
 def _include_notebook(text: str, path: str, names: dict[str, Any]) -> None:
@@ -336,10 +254,9 @@ def _include_notebook(text: str, path: str, names: dict[str, Any]) -> None:
     run_cells(find_notebook(path, other, names["dbutils"].mounts), names)
 
 
-def _run_shell(text: str, *, may_fail: bool = True, returns: bool = False) -> list[str] | None:
+def _run_shell(text: str, *, may_fail: bool = True) -> None:
     """Run commands, in bash if there is one.
 
-    :param returns: return the lines that they print.
     :param may_fail: go on after a failure, unless the text begins with ``-e``. Databricks,
         documentation of notebooks.
     """
@@ -349,25 +266,9 @@ def _run_shell(text: str, *, may_fail: bool = True, returns: bool = False) -> li
     command = ["/bin/bash" if os.path.exists("/bin/bash") else "/bin/sh"]
     if text.split(maxsplit=1)[:1] == ["-e"]:
         command, text, may_fail = [*command, "-e"], text.replace("-e", "", 1), False
-    output = subprocess.PIPE if returns else None
-    ended = subprocess.run(
-        [*command, "-c", text],
-        check=not may_fail,
-        stdout=output,
-        encoding="utf-8",
-        errors="replace",
-    )
+    ended = subprocess.run([*command, "-c", text], check=not may_fail)
     if ended.returncode:
         print(f"The shell ended with exit status {ended.returncode}.", file=sys.stderr)
-    return ended.stdout.splitlines() if returns else None
-
-
-def _write_file(text: str) -> None:
-    """Run ``%%writefile agent.py``, or with ``-a`` to append."""
-    line, _, content = text.partition("\n")
-    *options, file = line.split()
-    with open(file, "a" if options else "w", encoding="utf-8") as opened:
-        opened.write(f"{content}\n")
 
 
 def _run_sql(cell: Cell, path: str, names: dict[str, Any]) -> None:

@@ -38,17 +38,8 @@ class Option:
     def isDefined(self) -> bool:  # noqa: N802
         return self._value is not None
 
-    def isEmpty(self) -> bool:  # noqa: N802
-        return self._value is None
 
-    def toString(self) -> str:  # noqa: N802
-        """Format like Scala does."""
-        return "None" if self._value is None else f"Some({self._value})"
-
-    __repr__ = toString
-
-
-class ScalaMap:
+class Tags:
     """Values by name, like a ``Map`` of Scala."""
 
     def __init__(self, values: dict[str, str]) -> None:
@@ -64,9 +55,6 @@ class ScalaMap:
         :raises LookupError: it is missing.
         """
         return self.get(name).get()
-
-    def contains(self, name: str) -> bool:
-        return name in self._values
 
 
 class Context:
@@ -85,27 +73,20 @@ class Context:
             "userName": self._tags["user"],
             "workspaceId": self._tags["orgId"],
         }
-        self._extra = {"api_url": host}
-        if path := self._values["notebookPath"]:
-            self._extra["notebook_path"] = path
+        self._extra = {"api_url": host, "notebook_path": self._values["notebookPath"] or ""}
 
-    def tags(self) -> ScalaMap:
+    def tags(self) -> Tags:
         """Return the ids of the run and its user, by the names of Databricks' tags."""
-        return ScalaMap(self._tags)
+        return Tags(self._tags)
 
-    def extraContext(self) -> ScalaMap:  # noqa: N802
+    def extraContext(self) -> Tags:  # noqa: N802
         """Return the path of the notebook and the address of the workspace."""
-        return ScalaMap(self._extra)
+        return Tags(self._extra)
 
     def toJson(self) -> str:  # noqa: N802
         """Return everything except the token."""
-        return json.dumps(
-            {
-                "currentRunId": {"id": int(self._tags["runId"])},
-                "tags": self._tags,
-                "extraContext": self._extra,
-            }
-        )
+        run = {"id": int(self._tags["runId"])}
+        return json.dumps({"currentRunId": run, "tags": self._tags, "extraContext": self._extra})
 
     def safeToJson(self) -> str:  # noqa: N802
         """Return everything except the token, in one mapping."""

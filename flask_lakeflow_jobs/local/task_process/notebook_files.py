@@ -13,7 +13,6 @@ from .paths import to_local_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
 
 TITLE = " Databricks notebook source"
@@ -177,23 +176,6 @@ def find_jupyter_language(notebook: Any) -> str:
     except (LookupError, TypeError, AttributeError):
         return "python"
     return language if language in {name for name, _ in SOURCES.values()} else "python"
-
-
-def join_source(texts: Iterable[str], comment: str) -> str:
-    """Return the text of a source notebook.
-
-    :param texts: those of its cells.
-    :param comment: the start of a comment in its language.
-    """
-    separator = f"\n\n{comment}{SEPARATOR}\n\n"
-    cells = separator.join(_comment_magic(text, comment) for text in texts)
-    return f"{comment}{TITLE}\n{cells}\n"
-
-
-def _comment_magic(text: str, comment: str) -> str:
-    if not text.lstrip().startswith("%"):
-        return text
-    return "\n".join(f"{comment} MAGIC {line}".rstrip() for line in text.split("\n"))
 
 
 def split_at_code(text: str) -> tuple[str, str, str]:

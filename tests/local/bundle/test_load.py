@@ -218,13 +218,6 @@ def test_load_bundle_unexpected_failure_is_bundle_error(
             ),
         ),
         (
-            bundle_text(task=f"job_cluster_key: x, {SCRIPT}"),
-            (
-                "databricks.yml:8: Job 'etl': Task 'main' names the job_cluster_key 'x', which is "
-                "not among the job's 'job_clusters'. A workspace refuses that."
-            ),
-        ),
-        (
             bundle_text("email_notifications: {on_failure: me@example.com}"),
             "databricks.yml:6: Job 'etl': 'on_failure' has to be a list. It is ignored.",
         ),

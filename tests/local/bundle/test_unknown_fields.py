@@ -6,79 +6,11 @@ from typing import Any
 
 import pytest
 
-from flask_lakeflow_jobs.local.bundle.validation import find_undefined_compute, find_unknown_fields
+from flask_lakeflow_jobs.local.bundle.validation import find_unknown_fields
 from flask_lakeflow_jobs.local.bundle.yaml import load_yaml
 from tests.local.bundle.conftest import Load
 from tests.local.bundle.settings import job, loop, task
 from tests.local.bundle.support import SCRIPT, bundle_text, locate, write_file
-
-
-def test_find_undefined_compute_yields_keys_that_the_job_does_not_define() -> None:
-    settings = job(
-        task("a", job_cluster_key="c", environment_key="e"),
-        task("b", job_cluster_key="x"),
-        task("c", environment_key="x"),
-        {"task_key": "d", **loop(task("e", environment_key="x"))},
-        job_clusters=[{"job_cluster_key": "c"}],
-        environments=[{"environment_key": "e"}],
-    )
-    assert [(error.path, error.message) for error in find_undefined_compute(settings)] == [
-        (
-            ("tasks", 1, "job_cluster_key"),
-            (
-                "Task 'b' names the job_cluster_key 'x', which is not among the job's "
-                "'job_clusters'. A workspace refuses that."
-            ),
-        ),
-        (
-            ("tasks", 2, "environment_key"),
-            (
-                "Task 'c' names the environment_key 'x', which is not among the job's "
-                "'environments'. A workspace refuses that."
-            ),
-        ),
-        (
-            ("tasks", 3, "for_each_task", "task", "environment_key"),
-            (
-                "Task 'e' names the environment_key 'x', which is not among the job's "
-                "'environments'. A workspace refuses that."
-            ),
-        ),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("fields", "is_refused"),
-    [
-        ({"spark_python_task": {}}, True),
-        ({"python_wheel_task": {}}, True),
-        ({"dbt_task": {}}, True),
-        ({"spark_jar_task": {}}, True),
-        ({"spark_submit_task": {}}, True),
-        ({"spark_python_task": {}, "existing_cluster_id": "x"}, False),
-        ({"spark_python_task": {}, "new_cluster": {}}, False),
-        ({"notebook_task": {}}, False),  # on serverless compute
-        ({"sql_task": {}}, False),
-        ({"run_job_task": {}}, False),
-    ],
-)
-@pytest.mark.parametrize("is_inner", [False, True])
-def test_find_undefined_compute_yields_tasks_that_need_one(
-    fields: dict[str, Any], is_refused: bool, is_inner: bool
-) -> None:
-    tested = task("a", **fields)
-    settings = job(loop(tested) | {"task_key": "outer"} if is_inner else tested)
-    path = ("tasks", 0, "for_each_task", "task") if is_inner else ("tasks", 0)
-    assert [error.path for error in find_undefined_compute(settings)] == [path] * is_refused
-
-
-def test_find_undefined_compute_names_all_tasks_in_one_error() -> None:
-    (error,) = find_undefined_compute(job(*(task(key, dbt_task={}) for key in "ab")))
-    assert error.message == (
-        "The Databricks CLI refuses these tasks, as they name no cluster and no environment: "
-        "'a', 'b'. Add an 'environment_key', or one of 'job_cluster_key', 'new_cluster' and "
-        "'existing_cluster_id'."
-    )
 
 
 @pytest.mark.parametrize(

@@ -59,55 +59,6 @@ def test_read_cells(
     assert cells(tmp_path, name, text) == expected
 
 
-def test_cell_may_be_indented(serve: Serve) -> None:
-    text = """
-# As IPython, Databricks takes the first line for the margin.
-  total = 1
-  if total:
-      total += 1
-# COMMAND ----------
-dbutils.notebook.exit(total)
-"""
-    assert result_of(notebook_client(serve, text)) == "2"
-
-
-def test_cd_changes_the_folder_of_later_cells(serve: Serve) -> None:
-    text = """
-import os
-context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()
-deep = "/Workspace/" + os.path.dirname(context.notebookPath().get()) + "/inner"
-# COMMAND ----------
-# MAGIC %cd $deep
-# COMMAND ----------
-# MAGIC %cd ..
-# MAGIC seen = [os.path.exists("notebook.py")]
-# COMMAND ----------
-# MAGIC %cd "inner"
-# MAGIC %reload_ext autoreload
-seen.append(os.listdir())
-import day
-dbutils.notebook.exit(str([*seen, day.name]))
-"""
-    files = {"notebook.py": HEADER + text, "inner/day.py": "name = 'mon'"}
-    client = serve({"etl": {"tasks": [notebook_task("main")]}}, files)
-    assert result_of(client) == "[True, ['day.py'], 'mon']"
-
-
-def test_writefile_writes_a_module_for_later_cells(serve: Serve) -> None:
-    text = """
-# a helper
-%%writefile helper.py
-one = 1
-# COMMAND ----------
-# MAGIC %%writefile -a helper.py
-# MAGIC two = 2
-# COMMAND ----------
-import helper
-dbutils.notebook.exit(f"{helper.one} {helper.two} {open('helper.py').read()!r}")
-"""
-    assert result_of(notebook_client(serve, text)) == r"1 2 'one = 1\ntwo = 2\n'"
-
-
 def test_await_in_cells(serve: Serve) -> None:
     text = """
 import asyncio
@@ -119,16 +70,6 @@ assert asyncio.run(asyncio.sleep(0, "apart")) == "apart"
 dbutils.notebook.exit(first + " " + await later)
 """
     assert result_of(notebook_client(serve, text)) == "first second"
-
-
-def test_future_import_applies_to_later_cells(serve: Serve) -> None:
-    text = """
-from __future__ import annotations
-# COMMAND ----------
-def f(day: no_such_name): pass
-dbutils.notebook.exit(f.__annotations__["day"])
-"""
-    assert result_of(notebook_client(serve, text)) == "no_such_name"
 
 
 def test_line_separators_in_text_do_not_end_lines(serve: Serve) -> None:

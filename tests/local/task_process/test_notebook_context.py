@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flask_lakeflow_jobs.local.task_process.notebook_context import Option, ScalaMap
+from flask_lakeflow_jobs.local.task_process.notebook_context import Option
 from tests.local.conftest import Serve
 from tests.local.support import notebook_task
 from tests.local.task_process.support import HEADER, notebook_client, output_of
@@ -12,27 +12,16 @@ from tests.local.task_process.support import HEADER, notebook_client, output_of
 
 def test_option_with_a_value() -> None:
     option = Option("jobId", "7")
-    assert (option.get(), option.getOrElse("none"), str(option)) == ("7", "7", "Some(7)")
+    assert (option.get(), option.getOrElse("none")) == ("7", "7")
     assert option.isDefined()
-    assert not option.isEmpty()
 
 
 def test_option_without_a_value() -> None:
     option = Option("jobId", None)
-    assert (option.getOrElse("none"), str(option)) == ("none", "None")
-    assert option.isEmpty()
+    assert option.getOrElse("none") == "none"
     assert not option.isDefined()
     with pytest.raises(LookupError, match=r"^Write getOrElse.+ the context has no jobId in the"):
         option.get()
-
-
-def test_map_returns_options() -> None:
-    values = ScalaMap({"a": "1"})
-    assert values.contains("a")
-    assert not values.contains("b")
-    assert (values.apply("a"), values.get("b").isEmpty()) == ("1", True)
-    with pytest.raises(LookupError, match="the context has no 'b'"):
-        values.apply("b")
 
 
 CONTEXT = """
@@ -43,7 +32,7 @@ flat = json.loads(context.safeToJson())["attributes"]
 assert context.extraContext().apply("notebook_path") == context.notebookPath().get()
 assert context.userName().get() == context.tags().apply("user") == flat["user"]
 assert context.apiUrl().get() == "http://" + context.browserHostName().get()
-assert context.currentRunId().isDefined() and context.clusterId().isEmpty()
+assert context.currentRunId().isDefined() and not context.clusterId().isDefined()
 assert context.clusterId().getOrElse("none") == "none"
 from dbruntime.databricks_repl_context import get_context
 assert get_context().jobId == tags["jobId"] == flat["jobId"]
