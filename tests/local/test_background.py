@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,11 +13,10 @@ from pathlib import Path
 import pytest
 
 from flask_lakeflow_jobs.local import Workspace, WorkspaceError, ensure_workspace, stop_workspace
-from flask_lakeflow_jobs.local.folder import WorkspaceFolder
 from flask_lakeflow_jobs.local.store.sqlite import Store
 from tests.local.kills import client_of, kill
 from tests.local.support import task_results
-from tests.support import DEADLINE, wait_until
+from tests.support import wait_until
 
 ENSURE = """
 import sys
@@ -139,14 +137,6 @@ def test_ensure_quotes_why_the_workspace_did_not_start(
         ensure_workspace(workspace_folder, tmp_path / "nowhere" / "databricks.yml")
 
 
-def test_ensure_says_what_it_means_if_the_workspace_could_not_even_log(
-    etl_bundle: Path, workspace_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("flask_lakeflow_jobs.local.background.PYTHON", shutil.which("false"))
-    with pytest.raises(WorkspaceError, match=r"workspace\.log is empty\. Its disk may be full\."):
-        ensure_workspace(workspace_folder, etl_bundle)
-
-
 def test_ensure_in_a_folder_that_cannot_be_written_is_refused(
     etl_bundle: Path, workspace_folder: Path
 ) -> None:
@@ -184,32 +174,6 @@ def test_stop_returns_whether_the_workspace_was_running(
     assert stop_workspace(workspace_folder) is False
     assert not (workspace_folder / "address.json").exists()
     assert ensure_workspace(workspace_folder, etl_bundle).token == address.token
-
-
-def test_workspace_that_was_suspended_is_stopped(etl_bundle: Path, workspace_folder: Path) -> None:
-    os.kill(ensure_workspace(workspace_folder, etl_bundle).pid, signal.SIGSTOP)
-    assert stop_workspace(workspace_folder)
-
-
-def test_workspace_that_ends_leaves_no_zombie(etl_bundle: Path, workspace_folder: Path) -> None:
-    pids = []
-    for end in (signal.SIGTERM, signal.SIGKILL):
-        pids.append(ensure_workspace(workspace_folder, etl_bundle).pid)
-        os.kill(pids[-1], end)
-        wait_until(lambda: not WorkspaceFolder(workspace_folder).is_served(), "its end")
-    for pid in pids:
-        with pytest.raises(ProcessLookupError):
-            wait_until(lambda pid=pid: os.kill(pid, 0), "the end of the zombie")  # type: ignore[misc]
-
-
-def test_starting_process_ends_without_a_warning(etl_bundle: Path, workspace_folder: Path) -> None:
-    """The workspace outlives the process, which must not wait for it."""
-    command = [sys.executable, "-X", "dev", "-W", "error", "-c", ENSURE]
-    arguments = [str(workspace_folder), str(etl_bundle)]
-    started = subprocess.run(
-        [*command, *arguments], check=True, capture_output=True, text=True, timeout=DEADLINE
-    )
-    assert started.stderr == ""
 
 
 def test_workspace_of_this_process_is_found_but_not_stopped(

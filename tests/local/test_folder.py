@@ -92,14 +92,6 @@ def _no_umask() -> Iterator[None]:
     os.umask(before)
 
 
-@pytest.mark.usefixtures("_no_umask")
-def test_create_ignores_the_umask(tmp_path: Path) -> None:
-    home = WorkspaceFolder(tmp_path / "instance" / "lakeflow")
-    home.create()
-    assert home.path.parent.stat().st_mode & 0o777 == 0o755
-    assert home.path.stat().st_mode & 0o777 == 0o700
-
-
 def use(home: WorkspaceFolder) -> list[Callable[[], object]]:
     return [home.create, home.is_served, home.read_address]
 
@@ -150,29 +142,12 @@ def test_identity_keeps_token_and_port(home: WorkspaceFolder) -> None:
     assert WorkspaceFolder(home.path).read_identity() == (token, 8080)
 
 
-@pytest.mark.parametrize("content", ["", "{}", '{"token": "", "port": 1}', '{"token": 5}'])
-def test_damaged_identity_gets_a_new_token(home: WorkspaceFolder, content: str) -> None:
-    (home.path / "identity.json").write_text(content)
-    token, _ = home.read_identity()
-    assert token.startswith("dapi")
-    assert home.read_identity()[0] == token
-
-
 def test_create_log_starts_an_empty_private_log(home: WorkspaceFolder) -> None:
     for text in (b"first", b"second"):
         with home.create_log() as log:
             log.write(text)
     assert home.log.read_bytes() == b"second"
     assert home.log.stat().st_mode & 0o777 == 0o600
-
-
-def test_what_a_killed_process_was_writing_does_not_pile_up(home: WorkspaceFolder) -> None:
-    home.write_secrets({"a": 1})
-    before = sorted(home.path.iterdir())
-    (home.path / "secrets.json.part").write_text('{"a')
-    home.write_secrets({"a": 2})
-    assert home.read_secrets() == {"a": 2}
-    assert sorted(home.path.iterdir()) == before
 
 
 def test_secrets_are_on_the_disk_before_they_replace_the_old_ones(

@@ -6,21 +6,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flask_lakeflow_jobs.local import (
-    Address,
-    Workspace,
     ensure_workspace,
     load_bundle,
-    stop_workspace,
 )
-from flask_lakeflow_jobs.local.__main__ import main
-from tests.local.support import break_new_servers
-from tests.support import DEADLINE, interrupt_lines
+from tests.support import DEADLINE
 
 
 def command(bundle: Path, folder: Path, *options: str) -> list[str]:
@@ -46,38 +40,6 @@ def test_command_prints_exports_and_serves_until_a_signal(
         f"export DATABRICKS_JOB_ETL={jobs['etl'].job_id}\n",
         f"export DATABRICKS_JOB_MY_JOB={jobs['my-job'].job_id}\n",
     ]
-
-
-def test_command_ends_at_a_signal_at_any_moment_of_its_wait(
-    etl_bundle: Path,
-    workspace_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    in_threads: Callable[..., object],
-) -> None:
-    handlers: list[Callable[..., object]] = []
-    monkeypatch.setattr(signal, "signal", lambda _, handler: handlers.append(handler))
-    start = Workspace.start
-
-    def start_and_interrupt(workspace: Workspace) -> Address:
-        address = start(workspace)
-        interrupt_lines(lambda: handlers[0](signal.SIGTERM, None))
-        return address
-
-    monkeypatch.setattr(Workspace, "start", start_and_interrupt)
-    options = ["--bundle", str(etl_bundle), "--folder", str(workspace_folder), "--quiet"]
-    in_threads(lambda: main(options))
-
-
-def test_command_that_inherits_blocked_signals_ends_at_a_signal(
-    etl_bundle: Path, workspace_folder: Path
-) -> None:
-    """An app starts it from any thread of its server."""
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    try:
-        ensure_workspace(workspace_folder, etl_bundle)
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    assert stop_workspace(workspace_folder)
 
 
 def test_command_imports_neither_flask_nor_sdk() -> None:
@@ -137,19 +99,6 @@ def test_command_sets_variables_of_the_bundle(
     ended = subprocess.run(idle, timeout=DEADLINE, check=False, capture_output=True, text=True)
     assert ended.returncode == code
     assert error in ended.stderr
-
-
-def test_command_fails_with_its_server(
-    etl_bundle: Path,
-    workspace_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    break_new_servers(monkeypatch)
-    monkeypatch.setattr(signal, "signal", lambda *_: None)
-    assert main(["--bundle", str(etl_bundle), "--folder", str(workspace_folder), "--quiet"]) == 1
-    assert "The server failed" in caplog.text
-    assert stop_workspace(workspace_folder) is False
 
 
 @pytest.mark.parametrize("module", ["yaml", "waitress"])

@@ -45,7 +45,7 @@ def describe_error(
     if advice is not None:
         last_line = f"{advice} {last_line}"
         trace += f"{advice}\n"
-    elif causes[-1] is not error and (_has_no_text(error) or _is_own(causes[-1])):
+    elif causes[-1] is not error and (isinstance(error, SystemExit) or _is_own(causes[-1])):
         last_line = f"{_write(causes[-1])} {last_line}"
     # The user's code may have closed stderr.
     with suppress(ValueError, OSError, AttributeError):
@@ -56,8 +56,8 @@ def describe_error(
 def _list_causes(error: BaseException | None) -> list[BaseException]:
     """Return an error and those that it was raised from.
 
-    An exit is raised from the error before, and a group from its first one. An error of the
-    workspace says what to do itself, so its cause is not among them.
+    An exit is raised from the error before. An error of the workspace says what to do itself, so
+    its cause is not among them.
     """
     causes: list[BaseException] = []
     while error is not None and error not in causes:
@@ -65,7 +65,7 @@ def _list_causes(error: BaseException | None) -> list[BaseException]:
         if error.__traceback__ is None or _is_own(error):
             break
         before = error.__context__ if isinstance(error, SystemExit) else None
-        error = error.__cause__ or before or _find_first(error)
+        error = error.__cause__ or before
     return causes
 
 
@@ -75,25 +75,8 @@ def _is_own(error: BaseException) -> bool:
     return bool(frames) and frames[-1][0].f_code.co_filename.startswith(_OWN_FOLDER)
 
 
-def _find_first(error: BaseException) -> BaseException | None:
-    """Return the first error of a group, as Python has them from 3.11."""
-    errors = getattr(error, "exceptions", None)
-    first = errors[0] if isinstance(errors, tuple) and errors else None
-    return first if isinstance(first, BaseException) else None
-
-
-def _has_no_text(error: BaseException) -> bool:
-    """Return whether an error is an exit or a group, which does not say what has failed."""
-    return isinstance(error, SystemExit) or _find_first(error) is not None
-
-
 def _write(error: BaseException) -> str:
-    written = traceback.TracebackException(type(error), error, None)
-    written.__notes__ = None  # type: ignore[attr-defined]  # notes would come last
-    text = [*written.format_exception_only()][-1].strip()
-    if type(error).__name__ == "PythonException":  # the trace of code that Spark calls
-        return f"{text.splitlines()[-1]} {text}"
-    return text
+    return traceback.format_exception_only(type(error), error)[-1].strip()
 
 
 def _drop_own_frames(error: BaseException) -> None:

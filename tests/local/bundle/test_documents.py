@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -22,18 +21,6 @@ from tests.local.bundle.support import bundle_text, write_file
 def test_find_root_file_has_any_of_its_names(tmp_path: Path, name: str) -> None:
     file = write_file(tmp_path, "", name)
     assert find_root_file(tmp_path) == find_root_file(file) == file
-
-
-def test_find_root_file_missing_is_the_first_name(tmp_path: Path) -> None:
-    assert find_root_file(tmp_path) == tmp_path / "databricks.yml"
-
-
-def test_load_bundle_path_may_have_detours(
-    folder: Path, load: Load, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = load(bundle_text()).path
-    monkeypatch.chdir(folder / "src")
-    assert load_bundle("..") == load_bundle("../src/../databricks.yml") == load_bundle(path)
 
 
 def test_read_documents_merges_included_files(tmp_path: Path) -> None:
@@ -61,21 +48,6 @@ def test_read_documents_only_root_file_may_include(folder: Path, load: Load) -> 
         "empty.yml",
         "variable-overrides.json",
     ]
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["# resources:\n#   jobs:\n", "resources:\n#  jobs:\n", "resources:\n  jobs:\n#    b:\n"],
-)
-def test_read_documents_accepts_included_file_of_comments(
-    folder: Path, load: Load, text: str
-) -> None:
-    (folder / "idle.yml").write_text(text)
-    assert list(load(bundle_text(more="include: [idle.yml]")).jobs) == ["etl"]
-
-
-def test_read_documents_accepts_include_of_comments(load: Load) -> None:
-    assert list(load(bundle_text(more="include:\n#  - more.yml")).jobs) == ["etl"]
 
 
 @pytest.mark.parametrize(
@@ -166,27 +138,6 @@ def test_read_mapping_names_the_line_that_is_not_text(tmp_path: Path, sign: byte
     with pytest.raises(BundleError, match=r"^The file is not text: .*\. Save it as UTF-8") as error:
         read_mapping(file)
     assert error.value.location == (file, 2)
-
-
-def test_read_mapping_refuses_unreadable_file(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"^There is no such file in /"):
-        read_mapping(tmp_path / "none.yml")
-    with pytest.raises(BundleError, match=r"^The file cannot be read: .* too long"):
-        read_mapping(tmp_path / f"{300 * 'a'}.yml")
-
-
-def test_load_bundle_refuses_what_is_no_regular_file(folder: Path, load: Load) -> None:
-    message = "It is no regular file. Put a file with text there."
-    os.mkfifo(folder / "jobs.yml")
-    (folder / "more.yml").mkdir()
-    for name in ("jobs.yml", "more.yml"):
-        with pytest.raises(BundleError, match=rf"^{name}: {message}$"):
-            load(bundle_text(more=f"include: [{name}]"))
-    (folder / "databricks.yml").unlink()
-    os.mkfifo(folder / "databricks.yml")
-    for path in (folder, folder / "databricks.yml"):
-        with pytest.raises(BundleError, match=rf"^databricks.yml: {message}$"):
-            load_bundle(path)
 
 
 def test_load_bundle_missing_file_is_named(tmp_path: Path) -> None:

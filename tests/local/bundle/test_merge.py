@@ -82,15 +82,6 @@ def test_merge_keeps_locations_of_both() -> None:
     assert items[0].locations["y"] == (FILE, 2)
 
 
-@given(values, values)
-def test_merge_changes_neither_argument(base: Any, override: Any) -> None:
-    before = repr((base, override))
-    merge(base, override)
-    if isinstance(base, LocatedList):
-        merge_items(base, "a")
-    assert repr((base, override)) == before
-
-
 @given(values)
 def test_merge_with_empty_changes_nothing(value: Any) -> None:
     if isinstance(value, (LocatedDict, LocatedList)):
@@ -280,9 +271,3 @@ targets:
         {"num_workers": 3, "spark_version": "z"},
         {"num_workers": 9, "node_type_id": "y"},
     ]
-
-
-def test_load_bundle_target_removes_nothing(load: Load) -> None:
-    more = "targets: {dev: {resources: {jobs: {etl: {timeout_seconds: , tasks: }}}}}"
-    job = load(bundle_text("timeout_seconds: 1", more=more)).jobs["etl"].settings
-    assert (job["timeout_seconds"], len(job["tasks"])) == (1, 1)

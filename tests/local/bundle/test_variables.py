@@ -16,7 +16,6 @@ from flask_lakeflow_jobs.local.bundle.variables import (
     current_user_name,
     derive_job_id,
     hash_variables,
-    read_target,
     set_variables,
     short_name,
 )
@@ -188,13 +187,6 @@ def test_load_bundle_undefined_reference_names_line_of_use(
     assert str(error.value).startswith(f"databricks.yml:24: {message}")
 
 
-def test_load_bundle_takes_variable_of_an_undefined_resource_that_nothing_uses(load: Load) -> None:
-    variables = "variables: {a: {default: '${resources.schemas.none.name}'}}"
-    assert list(load(bundle_text(more=variables)).jobs) == ["etl"]
-    with pytest.raises(BundleError, match=r"databricks.yml:6: .*none.name} has no value here"):
-        load(bundle_text("description: ${var.a}", more=variables))
-
-
 @pytest.mark.parametrize(
     ("variables", "message"),
     [
@@ -224,12 +216,6 @@ def test_load_bundle_names_the_line_of_the_value_that_the_target_gives(
     variables = f"variables: {{a: {{default: 1}}}}\ntargets: {{dev: {{variables: {{a: {value}}}}}}}"
     with pytest.raises(BundleError, match=r"databricks.yml:10: \$\{var.b\} is not defined"):
         load(bundle_text(more=variables))
-
-
-def test_load_bundle_warns_of_circle_of_complex_values(load: Load) -> None:
-    bundle = load(bundle_text(more="variables: {a: {default: {b: '${var.a}'}}}"))
-    (warning,) = bundle.warnings
-    assert warning.startswith("databricks.yml:9: ${var.a} refers to itself. Write its value in")
 
 
 @pytest.mark.parametrize(
@@ -332,15 +318,6 @@ def test_interpolate_replaces_references_at_any_depth(value: Any, expected: Any)
     assert interpolate(locate(value), lookup) == expected
 
 
-@given(st.recursive(st.integers(), lambda inner: st.dictionaries(st.text(), inner), max_leaves=5))
-def test_interpolate_without_references_copies(value: Any) -> None:
-    located = locate(value, 3)
-    copied = interpolate(located, lookup)
-    assert copied == located
-    assert copied is not located or isinstance(value, int)
-    assert getattr(copied, "locations", None) == getattr(located, "locations", None)
-
-
 @pytest.mark.parametrize("value", ["${var.z}", {"a": ["${var.z}"]}, "<${var.z}>"])
 def test_interpolate_undefined_has_innermost_location(value: Any) -> None:
     with pytest.raises(BundleError, match=r"^no var\.z$") as error:
@@ -364,16 +341,6 @@ def test_short_name_is_identifier(user: str, name: str) -> None:
     assert short_name(user) == name
 
 
-def test_current_user_name_has_fallback(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert current_user_name() == "Jo.Doe@localhost"
-
-    def fail() -> str:
-        raise OSError("no user")
-
-    monkeypatch.setattr(getpass, "getuser", fail)
-    assert current_user_name() == "user@localhost"
-
-
 @pytest.mark.parametrize("name", ["a\nb", "a/b", "a\udcff", "a" * 300])
 def test_current_user_name_may_be_part_of_a_path(
     name: str, monkeypatch: pytest.MonkeyPatch
@@ -390,9 +357,3 @@ def test_hash_variables_changes_with_values(monkeypatch: pytest.MonkeyPatch) -> 
     assert len(set(hashes)) == 4
     monkeypatch.setenv("OTHER", "x")
     assert hash_variables() == hashes[-1]
-
-
-def test_read_target_is_empty_if_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert read_target() == ""
-    monkeypatch.setenv("DATABRICKS_BUNDLE_TARGET", "dev")
-    assert read_target() == "dev"

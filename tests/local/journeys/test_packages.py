@@ -93,14 +93,6 @@ def test_package_that_is_not_installed_is_named_first(tmp_path: Path) -> None:
     )
 
 
-def test_module_of_no_listed_package_does_not_ask_for_the_setting_that_is_on(
-    tmp_path: Path,
-) -> None:
-    output = run_task(tmp_path, None, install=True)
-    assert "List its package in the task's environment." in str(output.error)
-    assert "LAKEFLOW_JOBS_LOCAL_INSTALL" not in str(output.error)
-
-
 def test_package_that_cannot_be_installed_fails_the_task(tmp_path: Path) -> None:
     output = run_task(tmp_path, "cowbell==2.0", install=True)
     assert "Correct the packages that the task lists" in str(output.error)

@@ -36,15 +36,6 @@ def test_unbuilt_wheel_is_imported_from_its_project(serve: Serve) -> None:
     assert output.logs == "1.2\nsold\n", output.error
 
 
-def test_declared_entry_point_without_a_function_is_named_first(serve: Serve) -> None:
-    files = {"pyproject.toml": PROJECT.replace(":run", ":main"), **MODULE}
-    client = serve({"etl": {"tasks": [wheel()]}}, files)
-    assert client.outputs(client.run("etl"))["main"].error == (
-        "AttributeError: Correct the entry point 'go' that the project of 'my-shop' declares, or "
-        "write the function: there is no function 'main' in a module 'shop.main'."
-    )
-
-
 def test_wheel_task_that_lists_no_wheel_runs_the_project_of_its_package(serve: Serve) -> None:
     # The image of its cluster contains the package, or a library of its cluster does.
     client = serve({"etl": {"tasks": [wheel()]}}, {"pyproject.toml": PROJECT, **MODULE})
@@ -124,24 +115,6 @@ def test_built_wheel_is_imported(serve: Serve, tmp_path: Path) -> None:
     )
 
 
-def test_wheel_that_is_none_is_named(serve: Serve) -> None:
-    task = wheel(libraries=[{"whl": "lib/my_shop-1.0-py3-none-any.whl"}])
-    files = {"lib/my_shop-1.0-py3-none-any.whl": "<html>"}
-    client = serve({"etl": {"tasks": [task]}}, files)
-    error = client.outputs(client.run("etl"))["main"].error or ""
-    assert "my_shop-1.0-py3-none-any.whl is no wheel: File is not a zip file. Build it" in error
-
-
-def test_iteration_has_the_libraries_of_its_task(serve: Serve) -> None:
-    loop = {"inputs": "[1]", "task": python_task("each", libraries=[{"whl": "dist/*.whl"}])}
-    files = {"main.py": "import shop.main", "setup.py": "", **MODULE}
-    client = serve({"etl": {"tasks": [{"task_key": "loop", "for_each_task": loop}]}}, files)
-    run = client.run("etl")
-    assert run.state is not None
-    assert run.state.result_state is not None
-    assert run.state.result_state.value == "SUCCESS"
-
-
 def test_task_has_the_environment_variables_of_its_cluster_or_job(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,23 +171,6 @@ def test_task_inherits_the_environment_without_credentials_of_the_app(
     client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code})
     logs = client.outputs(client.run("etl"))["main"].logs
     assert logs == "LAKEFLOW_SECRET_PROD_KEY OTHER\n"
-
-
-@pytest.mark.parametrize("own", [{}, {"PYTHONPYCACHEPREFIX": "own"}])
-def test_task_keeps_the_bytecode_that_its_environment_forbids_beside_modules(
-    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own: dict[str, str]
-) -> None:
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
-    for name, value in own.items():
-        monkeypatch.setenv(name, str(tmp_path / value))
-    code = "import shop, sys; print(shop.__spec__.cached)"
-    client = serve({"etl": {"tasks": [python_task("main")]}}, {"main.py": code, "shop.py": ""})
-    logs = client.outputs(client.run("etl"))["main"].logs or ""
-    kept = Path(logs.strip())
-    assert kept.is_file()
-    assert ("own" if own else "bytecode") in kept.relative_to(tmp_path).parts
-    assert not list(tmp_path.rglob("__pycache__"))
 
 
 LEAKS = """

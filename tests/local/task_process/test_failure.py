@@ -23,31 +23,6 @@ def test_describe_error_prints_the_trace(capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().err == described["error_trace"]
 
 
-def test_describe_error_leaves_notes_to_the_trace() -> None:
-    error = ValueError("no rows")
-    vars(error)["__notes__"] = ["During task 'a'", "of\nb"]  # as add_note of Python 3.11 keeps them
-    described = describe_error(error)
-    assert described["error"] == "ValueError: no rows"
-    assert "During task 'a'" in described["error_trace"] or sys.version_info < (3, 11)
-
-
-class Textless(Exception):
-    def __str__(self) -> str:
-        raise LookupError("no text")
-
-
-def test_describe_error_handles_an_error_without_text() -> None:
-    assert "Textless: <" in describe_error(Textless())["error"]  # the rest depends on Python
-
-
-def test_describe_error_handles_a_circle_of_causes() -> None:
-    first, second = ValueError("first"), ValueError("second")
-    first.__cause__, second.__cause__ = second, first
-    trace = describe_error(first)["error_trace"]
-    assert "ValueError: first" in trace
-    assert "ValueError: second" in trace
-
-
 @pytest.mark.parametrize(
     ("outer", "is_explicit", "has_advice"),
     [
@@ -109,27 +84,8 @@ class ErrorGroup(Exception):
     exceptions = (ValueError("no rows"), KeyError("x"))
 
 
-def test_first_error_of_a_group_comes_first() -> None:
-    try:
-        raise ErrorGroup("2 sub-exceptions")
-    except ErrorGroup as raised:
-        error = describe_error(raised)["error"]
-    assert error.startswith("ValueError: no rows ")
-    assert error.endswith("ErrorGroup: 2 sub-exceptions")
-
-
 class PythonException(Exception):
     """An error of pyspark about code that Spark calls, with its trace in the text."""
-
-
-def test_error_of_code_that_spark_calls_begins_with_its_last_line() -> None:
-    error = PythonException("\n  See the trace below.\nTraceback:\n  f()\nValueError: bad")
-    assert describe_error(error)["error"].startswith("ValueError: bad tests.")
-
-
-def test_describe_error_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stderr", None)
-    assert describe_error(KeyError("x"))["error"] == "KeyError: 'x'"
 
 
 def test_trace_has_the_lines_of_the_file_and_no_own_frames(serve: Serve) -> None:

@@ -70,14 +70,6 @@ def test_import_paths_of_a_project_are_its_sources(tmp_path: Path, project_file:
     assert import_paths(tmp_path) == [str(tmp_path / "src"), str(tmp_path)]
 
 
-def test_project_whose_folder_is_its_package_is_imported_from_above(tmp_path: Path) -> None:
-    project = tmp_path / "shop"
-    project.mkdir()
-    (project / "pyproject.toml").touch()
-    (project / "__init__.py").touch()
-    assert import_paths(project) == [str(project), str(tmp_path)]
-
-
 def test_import_paths_of_a_wheel_begin_with_the_sources_it_is_built_from(tmp_path: Path) -> None:
     (tmp_path / "dist").mkdir()
     wheel = tmp_path / "dist" / "shop-1-py3-none-any.whl"
@@ -86,10 +78,6 @@ def test_import_paths_of_a_wheel_begin_with_the_sources_it_is_built_from(tmp_pat
     assert import_paths(tmp_path / "dist" / "*whl") == [str(wheel)]
     (tmp_path / "setup.py").touch()
     assert import_paths(tmp_path / "dist" / "*.whl") == [str(tmp_path), str(wheel)]
-
-
-def test_import_paths_of_a_folder_that_is_no_project_are_none(tmp_path: Path) -> None:
-    assert import_paths(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -58,12 +58,6 @@ def test_list_requirements_of_libraries() -> None:
     assert list_requirements({}, {"libraries": libraries}) == expected
 
 
-def test_requirements_of_a_file_are_listed_without_comments_and_options(tmp_path: Path) -> None:
-    file = tmp_path / "dev.txt"
-    file.write_text("# all\ncowsay==6.0  # a cow\n\n--no-index\n")
-    assert Requirements(("a",), (str(file),)).to_list() == ["a", "cowsay==6.0"]
-
-
 def test_folder_differs_with_the_packages_and_the_text_of_files(tmp_path: Path) -> None:
     file = tmp_path / "dev.txt"
     packages = Packages(tmp_path, is_enabled=True)
@@ -79,12 +73,6 @@ def test_folder_differs_with_the_packages_and_the_text_of_files(tmp_path: Path) 
 def test_nothing_is_installed_unless_it_is_enabled_and_needed(tmp_path: Path) -> None:
     assert Packages(tmp_path, is_enabled=False).find_folder(Requirements(("a",))) is None
     assert Packages(tmp_path, is_enabled=True).find_folder(Requirements()) is None
-
-
-def test_folder_differs_with_the_index(tmp_path: Path) -> None:
-    packages = Packages(tmp_path, is_enabled=True)
-    own = Requirements(("a",), (), ("--index-url=https://a.example",))
-    assert packages.find_folder(own) != packages.find_folder(Requirements(("a",)))
 
 
 def test_failed_installation_names_no_credentials_of_an_index(
