@@ -53,11 +53,6 @@ class ResourceDoesNotExist(ApiError):
         super().__init__(404, "RESOURCE_DOES_NOT_EXIST", message)
 
 
-class ResourceConflict(ApiError):
-    def __init__(self, message: str) -> None:
-        super().__init__(409, "RESOURCE_CONFLICT", message)
-
-
 class InvalidState(ApiError):
     def __init__(self, message: str) -> None:
         super().__init__(400, "INVALID_STATE", message)
