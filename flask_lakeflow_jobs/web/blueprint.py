@@ -39,6 +39,7 @@ ROUTES: list[Route] = [
     ("/<key>/runs/<run_id>", views.show_run, ["GET"]),
     ("/<key>/runs/<run_id>", views.cancel_run, ["DELETE"]),
     ("/<key>/runs/<run_id>/actions", views.list_actions, ["GET"]),
+    ("/<key>/runs/<run_id>/explain", views.show_explanation, ["GET"]),
     ("/<key>/runs/<run_id>/output", views.show_output, ["GET"]),
     ("/<key>/runs/<run_id>/logs", views.show_log, ["GET"]),
     ("/<key>/runs/<run_id>/iterations", views.list_iterations, ["GET"]),

@@ -269,6 +269,12 @@ def stream_runs() -> Response:
     )
 
 
+def show_explanation(key: str, run_id: str) -> Response:
+    with current_authorizer().request_handle(key) as handle:
+        explanation = handle.explain(run_id).to_dict()
+        return json_response(redact(explanation, handle.job.secret_overrides))
+
+
 def show_output(key: str, run_id: str) -> Response:
     with current_authorizer().request_handle(key) as handle:
         outputs, next_after = cached_reads_of(handle).get_output_page(

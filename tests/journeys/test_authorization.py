@@ -21,6 +21,7 @@ ROUTES = [
     ("GET", "never/runs", "view"),
     ("GET", "never/runs/1", "view"),
     ("GET", "never/runs/1/actions", "view"),
+    ("GET", "never/runs/1/explain", "view"),
     ("GET", "never/runs/1/output", "view"),
     ("GET", "never/runs/1/stream", "view"),
     ("GET", "stream?run=never:1", "view"),

@@ -312,6 +312,7 @@ def test_token_is_in_no_response(make_app: MakeApp) -> None:
         "/api/jobs/greeting/runs",
         "/api/jobs/greeting/status",
         f"/api/jobs/greeting/runs/{run_id}",
+        f"/api/jobs/greeting/runs/{run_id}/explain",
         f"/api/jobs/greeting/runs/{run_id}/output",
         f"/api/jobs/greeting/runs/{run_id}/stream",
         f"/api/jobs/stream?run=greeting:{run_id}",

@@ -318,6 +318,7 @@ def test_responses_match_the_document(make_app: MakeApp, run_gate: RunGate) -> N
         ("/{key}/runs/{run_id}", f"quick/runs/{run_id}", "get"),
         ("/{key}/runs/{run_id}", "failing/runs/zero", "get"),
         ("/{key}/runs/{run_id}/actions", f"failing/runs/{run_id}/actions", "get"),
+        ("/{key}/runs/{run_id}/explain", f"failing/runs/{run_id}/explain", "get"),
         ("/{key}/runs/{run_id}/output", f"failing/runs/{run_id}/output", "get"),
         ("/{key}/runs/{run_id}/logs", f"failing/runs/{run_id}/logs?task=broken", "get"),
         ("/{key}/runs/{run_id}/logs", f"failing/runs/{run_id}/logs", "get"),

@@ -55,6 +55,21 @@ def _without_views(exchange: Exchange) -> None:
     exchange.respond(dataclasses.replace(reply, body=b'{"views": [{"content": "<p>"}]}'))
 
 
+class TestExplain:
+    def test_explanation_names_the_task_that_failed_and_its_error(
+        self, client: FlaskClient, run_to_end: RunToEnd
+    ) -> None:
+        run_id = run_to_end("failing")
+        response = client.get(f"/api/jobs/failing/runs/{run_id}/explain")
+        assert response.status_code == 200
+        assert (response.json or {})["outcome"] == "failed"
+        tasks = {each["task_key"]: each["error"] for each in (response.json or {})["tasks"]}
+        assert "the boat is leaking" in tasks["broken"]
+
+    def test_explanation_of_an_unknown_run_is_not_found(self, client: FlaskClient) -> None:
+        assert client.get("/api/jobs/failing/runs/1/explain").status_code == 404
+
+
 class TestOutput:
     def test_output_of_one_task_is_by_task_key(
         self, client: FlaskClient, run_to_end: RunToEnd, end: str
