@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -119,6 +121,15 @@ class DuckDb:
     def _use(self, names: list[str]) -> None:
         self._database.execute(f"CREATE SCHEMA IF NOT EXISTS {_quote(names)}")
         self._database.execute(f"USE {_quote(names)}")
+
+
+@lru_cache(maxsize=1)
+def open_tables() -> DuckDb:
+    """Return the tables of this process. Its notebooks share them, and it has them to its end."""
+    tables = DuckDb()
+    # In order: the next task must find the files closed once it has the lock.
+    atexit.register(tables.close)
+    return tables
 
 
 def _quote(names: list[str]) -> str:

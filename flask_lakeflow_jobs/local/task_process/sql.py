@@ -77,10 +77,10 @@ class SqlSession:
             self._spark = spark.session
             return
         try:
-            from .duckdb_sql import DuckDb
+            from .duckdb_sql import open_tables
         except ImportError:
             raise RuntimeError(NO_ENGINE.format("SQL")) from None
-        self._duckdb = DuckDb()
+        self._duckdb = open_tables()
 
     def run(
         self, text: str, parameters: dict[str, str], place: str, line: int = 0

@@ -94,3 +94,19 @@ def test_ipynb_with_sql_and_python(serve: Serve) -> None:
         {"query.ipynb": json.dumps(content)},
     )
     assert result_of(client) == "both"
+
+
+def test_notebook_that_another_one_runs_has_the_same_tables(serve: Serve) -> None:
+    text = """
+# MAGIC %sql
+# MAGIC CREATE TABLE days AS SELECT 7 AS n
+# COMMAND ----------
+dbutils.notebook.exit(dbutils.notebook.run("inner", 60))
+"""
+    inner = """
+# MAGIC %sql
+# MAGIC INSERT INTO days VALUES (1)
+# COMMAND ----------
+dbutils.notebook.exit("done")
+"""
+    assert result_of(notebook_client(serve, text, inner=inner)) == "done"
