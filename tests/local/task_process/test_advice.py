@@ -51,7 +51,9 @@ def test_path_of_a_volume_is_linked_or_passed_as_a_parameter() -> None:
 
 def spark_error(name: str, text: str) -> Exception:
     """Return an error as pyspark raises it."""
-    return type(name, (Exception,), {"__module__": "pyspark.errors.exceptions.connect"})(text)
+    kind = type(name, (Exception,), {"__module__": "pyspark.errors.exceptions.connect"})
+    error: Exception = kind(text)
+    return error
 
 
 @pytest.mark.parametrize(
